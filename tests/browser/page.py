@@ -22,6 +22,7 @@ from selenium.common.exceptions import WebDriverException
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 
 from benches.processes import running
 
@@ -114,14 +115,19 @@ class Page:
 
     async def fill(self, selector: str, text: object) -> None:
         """Put a text into a field, or choose a file by its path."""
-        await self.do(self.browser.find_element(By.CSS_SELECTOR, selector).send_keys, str(text))
+        await self.do((await self._found(selector)).send_keys, str(text))
 
     async def press(self, selector: str, kind: str) -> None:
         """Press a button whose answer is of this kind, on this page or on the one it leads to."""
+        button = await self._found(selector)
         await self.script("document.querySelector('.answer').dataset.kind = ''")
         # By the mouse: a window that has just got the focus gives it to the box for scans, and Enter with it.
-        await self.do(self.browser.find_element(By.CSS_SELECTOR, selector).click)
+        await self.do(button.click)
         await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
+
+    async def _found(self, selector: str) -> WebElement:
+        await self.until("document.querySelector(arguments[0]) !== null", selector)
+        return await asyncio.to_thread(self.browser.find_element, By.CSS_SELECTOR, selector)
 
     async def capital_millimetres(self) -> float:
         """Measure a tile's capitals as a 27-inch full-HD screen shows them."""
@@ -132,9 +138,10 @@ class Page:
         return pixels / PIXELS_A_MILLIMETRE
 
     async def open(self, port: int, path: str) -> None:
-        """Load a page, and wait until it is alive."""
+        """Load a page, and wait until it is alive: one that the station had not answered yet loads itself anew."""
         await self.do(self.browser.get, f"http://127.0.0.1:{port}{path}")
-        await self.until(f"{AWAKE} && document.querySelector('.clock').textContent !== ''")
+        filled = "document.body.dataset.retry === undefined"
+        await self.until(f"{AWAKE} && {filled} && document.querySelector('.clock').textContent !== ''")
 
     async def until_loaded(self, what: str) -> None:
         """Load a page that is not followed, again and again, until an expression is true on it."""

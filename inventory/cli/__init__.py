@@ -31,7 +31,7 @@ from inventory.log import LogSettings, configure_logging
 
 app = typer.Typer(
     name="inventory",
-    help="From the stations' results to asset records.\n\nExample: reflash inventory run --config /etc/reflash/inventory.toml",
+    help="From the stations' results to asset records.\n\nExample: reflash inventory run --config /etc/reflash-inventory/inventory.toml",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,

@@ -19,7 +19,7 @@ from inventory.settings import InventorySettings, load_settings
 ConfigOption = Annotated[
     Path, typer.Option("--config", envvar="REFLASH_INVENTORY_CONFIG", help="The inventory's TOML file.")
 ]
-DEFAULT_CONFIG = Path("/etc/reflash/inventory.toml")
+DEFAULT_CONFIG = Path("/etc/reflash-inventory/inventory.toml")
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for a script instead of text.")]
 ByOption = Annotated[str, typer.Option("--by", help="Who answers for it, by name.")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="Why.")]

@@ -13,7 +13,7 @@ def pages(config: ConfigOption = DEFAULT_CONFIG) -> None:
 
     People sign on by name and PIN (reflash inventory people). To the site's network only by TLS ([pages]).
 
-    Example: reflash inventory pages --config /etc/reflash/inventory.toml
+    Example: reflash inventory pages --config /etc/reflash-inventory/inventory.toml
     """
     # Nobody else waits for what serves pages.
     from inventory.pages.program import serve  # noqa: PLC0415

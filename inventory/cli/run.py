@@ -10,6 +10,6 @@ from inventory.service import Service
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Work until stopped (Ctrl+C or SIGTERM): results into the database, gaps into the log, versions upstream where a way is configured.
 
-    Example: reflash inventory run --config /etc/reflash/inventory.toml
+    Example: reflash inventory run --config /etc/reflash-inventory/inventory.toml
     """
     until_stopped(config, lambda settings, database: Service(settings, database).run())

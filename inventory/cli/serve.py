@@ -11,7 +11,7 @@ from inventory.moments import system_clock
 def serve(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Answer other programs of this computer by REST until stopped: looking, acts, metrics and health.
 
-    Example: reflash inventory serve --config /etc/reflash/inventory.toml
+    Example: reflash inventory serve --config /etc/reflash-inventory/inventory.toml
     """
     # Nobody else waits for what serves pages.
     from inventory.web.app import serve as serve_web  # noqa: PLC0415

@@ -41,7 +41,7 @@ HubArgument = Annotated[str, typer.Argument(help="The hub, by either of its ids.
 def run(config: ConfigOption = DEFAULT_CONFIG) -> None:
     """Send what is to go upstream until stopped (Ctrl+C or SIGTERM): one more worker beside `reflash inventory run`.
 
-    Example: reflash inventory upstream run --config /etc/reflash/inventory.toml
+    Example: reflash inventory upstream run --config /etc/reflash-inventory/inventory.toml
     """
     until_stopped(
         config, lambda settings, database: Sender(_ways(settings, config), database, system_clock).run()

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from benches import processes
+from inventory.settings import load_settings as load_inventory
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
@@ -117,6 +118,22 @@ def test_the_screen_opens_the_reports_and_the_desk_and_nothing_else_of_the_stati
     assert (reports / "after").stat().st_gid == int(named["reflash-reports"]), (
         "what comes later takes its group"
     )
+
+
+def test_the_screens_certificate_is_for_all_and_its_key_for_the_screen_alone(root: Path) -> None:
+    make(root)
+    assert about(root / "etc/reflash-screen") == (0, 0, "0755")
+    for name in ("screen.pem", "screen.key"):
+        (root / "etc/reflash-screen" / name).touch(0o644)
+    make(root)
+    (screen,) = re.findall(r"(?m)^reflash-screen:x:(\d+):(\d+):", (root / "etc/passwd").read_text())
+    assert about(root / "etc/reflash-screen/screen.key") == (*map(int, screen), documented_mode("key files"))
+    assert about(root / "etc/reflash-screen/screen.pem") == (0, 0, "0644"), "whose end the station watches"
+
+
+def test_the_inventory_starts_from_the_file_that_is_shipped() -> None:
+    shipped = load_inventory(DEPLOY / "inventory.toml")
+    assert shipped.database.startswith("sqlite:////var/lib/reflash-inventory/")
 
 
 def test_secrets_that_were_put_there_by_root_become_the_stations_alone(root: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import random
+import re
 import shutil
 import signal
 import time
@@ -102,6 +103,33 @@ def content(root: DebianRoot, version: str) -> dict[str, bytes]:
     }
 
 
+OWNED = {
+    "/etc/reflash": "750 root reflash",
+    "/etc/reflash-screen": "755 root root",
+    "/etc/reflash-inventory": "750 root reflash-inventory",
+    "/var/lib/reflash": "750 reflash reflash",
+    "/var/lib/reflash/reports": "2750 reflash reflash-reports",
+    "/var/lib/reflash-inventory": "750 reflash-inventory reflash-inventory",
+    "/var/backups/reflash": "750 reflash reflash",
+    "/run/reflash": "2750 reflash reflash-desk",
+}
+INVENTORY = "/etc/reflash-inventory/inventory.toml"
+
+
+def test_everything_that_its_units_read_is_there_for_who_reads_it(root: DebianRoot) -> None:
+    found = root.run(f"stat --format '%n %a %U %G' {' '.join(OWNED)}").splitlines()
+    assert dict(line.split(" ", 1) for line in found) == OWNED
+    # Each unit's own program, as that unit's user, with no more said to it than the unit says.
+    root.run("runuser -u reflash -- reflash run --check --config /etc/reflash/station.toml")
+    root.run("runuser -u reflash-inventory -- reflash inventory database upgrade")
+    root.run("runuser -u reflash-inventory -- reflash inventory requests list")
+    root.run("runuser -u reflash -- test -x /etc/reflash-screen")
+    (root.place / "etc/reflash-screen/screen.key").touch(0o644)
+    root.run("systemd-tmpfiles --create reflash.conf")
+    assert root.run("stat --format '%a %U' /etc/reflash-screen/screen.key") == "600 reflash-screen\n"
+    (root.place / "etc/reflash-screen/screen.key").unlink()
+
+
 def test_an_upgrade_asks_nothing_and_leaves_the_configuration(root: DebianRoot, version: str) -> None:
     root.run("dpkg -i /srv/station.deb")
     whole(root, version)
@@ -168,3 +196,26 @@ def test_an_upgrade_that_is_killed_anywhere_starts_a_whole_version_and_ends_with
         assert content(root, there) == contents[there], "what starts now is of two versions"
         root.run("dpkg -i /srv/station.deb")
         whole(root, version)
+
+
+def test_a_purge_takes_all_away_but_configuration_and_records_and_says_so(root: DebianRoot) -> None:
+    owned = root.run("dpkg-query -L reflash-station").split()
+    root.run("dpkg --remove reflash-station")
+    said = root.run("dpkg --purge reflash-station")
+    kept = re.findall(r"(?m)^reflash-station: kept: (.*)$", said)
+    assert kept == [
+        "/etc/reflash",
+        "/etc/reflash-inventory",
+        "/var/lib/reflash",
+        "/var/lib/reflash-inventory",
+    ]
+    assert (root.place / CONFIGURATION[1:]).read_text().endswith(OURS)
+    assert (root.place / INVENTORY[1:]).exists()
+    assert (root.place / "var/lib/reflash/journal").is_dir()
+    assert (root.place / "var/lib/reflash-inventory/inventory.db").is_file()
+    ours = [path for path in owned if "reflash" in path]
+    assert ours
+    assert [path for path in ours if os.path.lexists(root.place / path[1:])] == []
+    assert not (root.place / "opt/reflash").exists()
+    for empty in ("etc/reflash-screen", "var/backups/reflash", "srv/reflash"):
+        assert not (root.place / empty).exists()

@@ -22,8 +22,8 @@ from station.backups.manifest import (
 )
 from station.domain.actor import Actor
 from station.messages.topics import Topics
-from station.records.copies import require_restorable
 from station.records.copies import restore as restore_journal
+from station.records.copies import restoring
 from station.records.files import settle_tree, sync_folder
 from station.records.segments import segment_paths
 from station.records.verify import Verification
@@ -47,34 +47,37 @@ class Restored:
 def restore_backup(backup: Path, state_directory: Path, whose: Topics, actor: Actor | None) -> Restored:
     """Make a backup this station's, with the journal last: what a kill leaves has none, and may be restored again.
 
-    What the state directory has besides a journal stays: it may know of newer catalogues and of more answers given.
+    No daemon starts meanwhile: it would open what is taken away again if this fails. What the state directory has besides a
+    journal stays: it may know of newer catalogues and of more answers given.
     Blocks. Raises BackupError and JournalError, and everything is as it was then.
     """
     journal = state_directory / "journal"
     read_manifest(backup)
-    require_restorable(backup / JOURNAL, journal, whose)
-    manifest, _ = check_backup(backup)
-    brought, left = [], []
-    with _undone_if_it_fails() as undo:
-        for kind in (CATALOGUE, USED_TOKENS):
-            files = {name: sha256 for name, sha256 in manifest.files.items() if Path(name).parts[0] == kind}
-            if not files:
-                continue
-            if (state_directory / kind).exists():
-                left.append(kind)
-                continue
-            _bring_folder(backup, kind, files, state_directory / kind)
-            undo.append(state_directory / kind)
-            brought.append(kind)
-        if segment_paths(backup / BY_HAND):
-            by_hand = state_directory / BY_HAND
-            if segment_paths(by_hand):
-                left.append(BY_HAND)
-            else:
-                restore_journal(backup / BY_HAND, by_hand, actor=actor)
-                undo.append(by_hand)
-                brought.append(BY_HAND)
-        found = restore_journal(backup / JOURNAL, journal, actor=actor, whose=whose)
+    with restoring(backup / JOURNAL, journal, actor=actor, whose=whose) as bring_journal:
+        manifest, _ = check_backup(backup)
+        brought, left = [], []
+        with _undone_if_it_fails() as undo:
+            for kind in (CATALOGUE, USED_TOKENS):
+                files = {
+                    name: sha256 for name, sha256 in manifest.files.items() if Path(name).parts[0] == kind
+                }
+                if not files:
+                    continue
+                if (state_directory / kind).exists():
+                    left.append(kind)
+                    continue
+                _bring_folder(backup, kind, files, state_directory / kind)
+                undo.append(state_directory / kind)
+                brought.append(kind)
+            if segment_paths(backup / BY_HAND):
+                by_hand = state_directory / BY_HAND
+                if segment_paths(by_hand):
+                    left.append(BY_HAND)
+                else:
+                    restore_journal(backup / BY_HAND, by_hand, actor=actor)
+                    undo.append(by_hand)
+                    brought.append(BY_HAND)
+            found = bring_journal()
     configuration = backup / CONFIGURATION
     return Restored(found, tuple(brought), tuple(left), configuration if configuration.is_dir() else None)
 

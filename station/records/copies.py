@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from glob import escape
 from pathlib import Path
@@ -66,9 +66,29 @@ def restore(
     Only the events are believed: the tables are made again from them. What is recorded keeps its ids; from here on the
     journal is known by a new one, so that no id that the lost journal gave away comes to stand for something else, and one
     unlock answer that nobody knows of counts against each hub that is not opened first. With `whose`, it has to be that
-    station's. Raises as `require_restorable`, and otherwise what `verify` and `replay` raise; nothing has changed then.
+    station's. Raises as `_require_restorable`, and otherwise what `verify` and `replay` raise; nothing has changed then.
     """
-    require_restorable(source, folder, whose)
+    with restoring(source, folder, clock, actor=actor, whose=whose) as bring:
+        return bring()
+
+
+@contextmanager
+def restoring(
+    source: Path,
+    folder: Path,
+    clock: Clock = system_clock,
+    *,
+    actor: Actor | None = None,
+    whose: Topics | None = None,
+) -> Iterator[Callable[[], Verification]]:
+    """Hold the place where a backup is to become the journal, and yield what does that, as `restore` says.
+
+    Until then nobody begins a journal there: what is brought in beside it meanwhile is nobody else's. A block that ends
+    without it leaves the place as it was.
+    """
+    _require_restorable(source, folder, whose)
+    is_new = not is_there(folder)
+    given_up = False
 
     def own_identity(copy: Path) -> None:
         former = verify(copy).journal
@@ -76,10 +96,26 @@ def restore(
         upgraded = JournalUpgraded(vocabulary=VOCABULARY)
         replay(copy, clock, lambda _: None, restored, upgraded, UnlockAnswersUnknown())
 
-    return _copy(source, folder, own_identity)
+    def put(copy: Path) -> None:
+        nonlocal given_up
+        given_up = True
+        # It is held by its own lock, and takes the place of an empty folder at once.
+        (folder / lock.LOCK_NAME).unlink()
+        copy.rename(folder)
+
+    with lock.hold(folder):
+        try:
+            _require_empty(folder)
+            yield lambda: _copy(source, folder, own_identity, put)
+        finally:
+            with suppress(OSError):
+                if not given_up:
+                    (folder / lock.LOCK_NAME).unlink()
+                if is_new:
+                    folder.rmdir()  # unless a journal is in it
 
 
-def require_restorable(source: Path, folder: Path, whose: Topics | None = None) -> None:
+def _require_restorable(source: Path, folder: Path, whose: Topics | None = None) -> None:
     """Return if a backup may become the journal at `folder`.
 
     Raises JournalInUse while a daemon has that, JournalFailed if it holds anything or there is no backup, JournalNewer, and
@@ -88,8 +124,7 @@ def require_restorable(source: Path, folder: Path, whose: Topics | None = None) 
     if is_there(folder) and lock.is_held(folder):
         with lock.hold(folder):  # says who has it
             pass
-    if is_there(folder) and any(folder.iterdir()):
-        raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
+    _require_empty(folder)
     paths = segment_paths(source)
     if not paths:
         raise JournalFailed(
@@ -107,6 +142,12 @@ def require_restorable(source: Path, folder: Path, whose: Topics | None = None) 
             f"{source} is a backup of station {found[1]} at site {found[0]}, this is {whose.station} at {whose.site}: "
             "name a backup of this one"
         )
+
+
+def _require_empty(folder: Path) -> None:
+    """Return if no journal is there, nor anything else but the lock of whoever was about to make one."""
+    if is_there(folder) and any(each.name != lock.LOCK_NAME for each in folder.iterdir()):
+        raise JournalFailed(f"{folder} is not empty: set it aside first (reflash journal set-aside)")
 
 
 def holds(folder: Path, sequence: int, digest: bytes) -> bool:
@@ -177,7 +218,13 @@ def _clear_away(destination: Path) -> None:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _copy(source: Path, destination: Path, change: Callable[[Path], None] = lambda _: None) -> Verification:
+def _copy(
+    source: Path,
+    destination: Path,
+    change: Callable[[Path], None] = lambda _: None,
+    put: Callable[[Path], None] | None = None,
+) -> Verification:
+    """Make a whole copy, change it, and `put` it where it belongs, held as a journal is; else it is a folder that nobody holds."""
     try:
         destination.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         _clear_away(destination)
@@ -186,10 +233,16 @@ def _copy(source: Path, destination: Path, change: Callable[[Path], None] = lamb
     except OSError as error:
         raise journal_error(error, destination) from error
     with lock.hold(partial):
-        return _copied(source, partial, destination, change)
+        return _copied(source, partial, destination, change, put)
 
 
-def _copied(source: Path, partial: Path, destination: Path, change: Callable[[Path], None]) -> Verification:
+def _copied(
+    source: Path,
+    partial: Path,
+    destination: Path,
+    change: Callable[[Path], None],
+    put: Callable[[Path], None] | None,
+) -> Verification:
     try:
         partial.chmod(0o750)
         # The published head first: it may be behind the copied rows, never ahead of them.
@@ -204,9 +257,10 @@ def _copied(source: Path, partial: Path, destination: Path, change: Callable[[Pa
         for path in partial.iterdir():
             path.chmod(0o640)
             sync_file(path)
-        (partial / lock.LOCK_NAME).unlink()  # whoever uses the copy makes one of its own
+        if put is None:
+            (partial / lock.LOCK_NAME).unlink()  # whoever uses the copy makes one of its own
         sync_folder(partial)
-        partial.rename(destination)
+        (put or (lambda copy: copy.rename(destination)))(partial)
         sync_folder(destination.parent)
     except OSError as error:
         raise journal_error(error, destination) from error

@@ -47,8 +47,17 @@ def hold(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             text = os.pread(descriptor, 20, 0)
             raise JournalInUse(folder, int(text) if text.strip().isdigit() else None) from None
+        if not _is_at(descriptor, folder / LOCK_NAME):
+            raise JournalInUse(folder, None)  # a journal was put here, or taken away, since it was opened
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         yield
     finally:
         os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except OSError:
+        return False

@@ -6,7 +6,7 @@ import json
 import shutil
 import sqlite3
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 
 from benches.journal_samples import ledger_in, one_result
 from benches.mounts import where_it_may_mount
+from station.backups import restoring
 from station.backups.errors import BackupError
 from station.backups.making import Made, Source, backups_in, make_backup
 from station.backups.manifest import NAME, check_backup
@@ -22,7 +23,7 @@ from station.backups.memory import recall
 from station.backups.restoring import Restored, restore_backup
 from station.messages.topics import Topics
 from station.records.copies import set_aside
-from station.records.errors import JournalError
+from station.records.errors import JournalError, JournalInUse
 from station.records.verify import verify
 
 FIRST = datetime(2026, 11, 1, 2, 30, tzinfo=UTC)
@@ -168,6 +169,41 @@ def test_a_backup_is_brought_back_whole_beside_what_is_there(bench: Bench) -> No
     assert (bench.state / "catalogue" / "metadata-3" / "accepted").read_text() == "2026-11-01"
     assert restored.configuration == made / "configuration"
     assert verify(bench.journal) == restored.journal
+    bench.work()
+
+
+def test_no_daemon_begins_a_journal_while_a_backup_comes_back(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.work()
+    made = bench.make().folder
+    set_aside(bench.journal)
+    for kind in ("catalogue", "used-unlock-tokens"):
+        shutil.rmtree(bench.state / kind)
+    refused: list[str] = []
+    bring = restoring._bring_folder
+
+    def while_somebody_starts_a_daemon(
+        backup: Path, kind: str, files: Mapping[str, str], folder: Path
+    ) -> None:
+        with pytest.raises(JournalInUse, match=r"held by process \d+: stop that one first"):
+            bench.work()
+        refused.append(kind)
+        bring(backup, kind, files, folder)
+
+    monkeypatch.setattr(restoring, "_bring_folder", while_somebody_starts_a_daemon)
+    assert bench.restore(made).brought == ("catalogue", "used-unlock-tokens")
+    assert refused == ["catalogue", "used-unlock-tokens"]
+    bench.work()
+
+
+def test_what_was_killed_while_it_brought_a_backup_back_is_done_again(bench: Bench) -> None:
+    bench.work()
+    made = bench.make().folder
+    set_aside(bench.journal)
+    bench.journal.mkdir()
+    (bench.journal / "lock").touch()  # of a process that is no more
+    bench.restore(made)
     bench.work()
 
 

@@ -190,10 +190,7 @@ def read_payload(payload: bytes) -> dict[Any, Any]:
 
 def code_in(fields: dict[Any, Any]) -> DeviceCode | None:
     """Return the error that an answer states, in either form, or None. Raises MalformedPayload."""
-    told = fields.get("rsn")
-    reason = None
-    if isinstance(told, str):
-        reason = "".join(sign for sign in told if " " <= sign <= "~").strip()[:_REASON_LENGTH] or None
+    group: int | None = None
     if "err" in fields:
         error = fields["err"]
         if not isinstance(error, dict):
@@ -201,11 +198,18 @@ def code_in(fields: dict[Any, Any]) -> DeviceCode | None:
         group, rc = error.get("group"), error.get("rc")
         if type(group) is not int or type(rc) is not int:
             raise MalformedPayload("`err` has no numbers `group` and `rc`")
-        return DeviceCode(group, rc, reason) if rc else None
-    rc = fields.get("rc", 0)
-    if type(rc) is not int:
-        raise MalformedPayload("`rc` is no number")
-    return DeviceCode(None, rc, reason) if rc else None
+    else:
+        rc = fields.get("rc", 0)
+        if type(rc) is not int:
+            raise MalformedPayload("`rc` is no number")
+    return DeviceCode(group, rc, _reason_in(fields)) if rc else None
+
+
+def _reason_in(fields: dict[Any, Any]) -> str | None:
+    told = fields.get("rsn")
+    if not isinstance(told, str):
+        return None
+    return "".join(sign for sign in told if " " <= sign <= "~").strip()[:_REASON_LENGTH] or None
 
 
 def validate(model: type[Answer], fields: dict[Any, Any]) -> Answer:

@@ -24,7 +24,8 @@ from drivers.errors import PlaceUnavailable
 from drivers.threads import apart
 from drivers.topology import SerialPorts, denied, unavailable
 
-_READ_SIZE: Final = 65536
+_READ_SIZE: Final = 4096
+"""What the kernel holds for a port at most (N_TTY_BUF_SIZE)."""
 _UNSENT_LIMIT: Final = 65536
 """Bytes that may wait for a slow port: more than any upload window, so only a stopped peer reaches it."""
 

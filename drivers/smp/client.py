@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple, NoReturn, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 from pydantic import BaseModel
 from smp.header import OP, Version
@@ -41,29 +41,25 @@ _LINE_IS_SILENT_SECONDS: Final = 0.05
 
 _LONGEST_BABBLE_SECONDS: Final = 1.0
 
+_HEADER_SIZE: Final = HEADER.size
 _OPERATION: Final = 0b111
 _VERSION: Final = 0b11
 
 AnswerModel = TypeVar("AnswerModel", bound=BaseModel)
-
-
-class Packet(NamedTuple):
-    """One answer, its header taken apart."""
-
-    operation: int
-    group: int
-    command: int
-    sequence: int
-    payload: bytes
+Answer = tuple[int, int, int]
+"""What makes a packet an answer to a request: its operation, group and command."""
+Take = Callable[[int, bytes], None]
+"""Takes an answer: its sequence number, and its payload."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """What the client is busy with: who takes the packets, and how it ends."""
+    """What the client is busy with: which packets answer it, who takes them, and how it ends."""
 
     action: HubAction
     writes: bool
-    take: Callable[[Packet], None]
+    answer: Answer
+    take: Take
     done: asyncio.Future[Any]
 
     def finish(self, result: object) -> None:
@@ -135,10 +131,8 @@ class SmpClient:
         self._was_heard = False
 
     @contextmanager
-    def exchange(
-        self, action: HubAction, take: Callable[[Packet], None], *, writes: bool
-    ) -> Generator[Exchange]:
-        """Direct the packets to `take` while inside. The exchange ends with the link, or as its user decides.
+    def exchange(self, action: HubAction, answer: Answer, take: Take, *, writes: bool) -> Generator[Exchange]:
+        """Direct the answers to `take` while inside. The exchange ends with the link, or as its user decides.
 
         Raises LinkLost at once when the port is gone already.
         """
@@ -147,7 +141,7 @@ class SmpClient:
         if self.link.loss is not None:
             raise self._lost(action, self.link.loss, state_known=True)
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._exchange = Exchange(action, writes, take, done)
+        self._exchange = Exchange(action, writes, answer, take, done)
         try:
             yield self._exchange
         finally:
@@ -264,16 +258,15 @@ class SmpClient:
         newest: bool,
     ) -> AnswerModel:
         writes = _writes(request)
-        expected: tuple[int, int, int] = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - the package offers a request's operation nowhere else
+        expected: Answer = (request._OP + 1, request._GROUP_ID, request._COMMAND_ID)  # noqa: SLF001 - the package offers a request's operation nowhere else
         sequences: set[int] = set()
         noise = self.noise
 
-        def take(packet: Packet) -> None:
-            matches = (packet.operation, packet.group, packet.command) == expected
-            if matches and packet.sequence in sequences:
-                exchange.finish(packet.payload)
+        def take(sequence: int, payload: bytes) -> None:
+            if sequence in sequences:
+                exchange.finish(payload)
 
-        with self.exchange(action, take, writes=writes) as exchange:
+        with self.exchange(action, expected, take, writes=writes) as exchange:
             for attempt in range(attempts):
                 version = Version.V2 if newest and attempt == 0 else self.version
                 if latest_only:
@@ -334,16 +327,18 @@ class SmpClient:
     def received(self, data: bytes) -> None:
         """Take bytes from the link."""
         for raw in self._decoder.feed(data):
-            exchange = self._exchange
-            if exchange is None or len(raw) < HEADER.size:
+            exchange, payload_size = self._exchange, len(raw) - _HEADER_SIZE
+            if exchange is None or payload_size < 0:
                 continue
             first, _, length, group, sequence, command = HEADER.unpack_from(raw)
-            if length != len(raw) - HEADER.size:
+            if length != payload_size:
                 continue
             if first >> VERSION_SHIFT & _VERSION == Version.V2:
                 self.version = Version.V2
+            if (first & _OPERATION, group, command) != exchange.answer or exchange.done.done():
+                continue
             try:
-                exchange.take(Packet(first & _OPERATION, group, command, sequence, raw[HEADER.size :]))
+                exchange.take(sequence, raw[_HEADER_SIZE:])
             except Exception as error:  # belongs to the exchange's caller, not to the loop
                 exchange.fail(error)
 

@@ -15,6 +15,7 @@ from drivers.smp.messages import HEADER
 LARGEST_PACKET: Final = HEADER.size + 0xFFFF
 """What the header's 16-bit length can say."""
 
+_HEADER_SIZE: Final = HEADER.size
 _FIRST_BYTE: Final = 0b1111_0101
 _OF_AN_ANSWER: Final = 0b0000_0001
 """Of an answer's first byte: three reserved bits, a version of 0 or 1 (two bits), and an operation of 1 or 3 (three)."""
@@ -29,10 +30,10 @@ class RawEncoder:
 
     def encode(self, head: bytes, data: bytes | memoryview = b"") -> bytes:
         """Return the packet `head + data`. Raises ValueError for one longer than `LARGEST_PACKET`."""
-        length = len(head) + len(data)
-        if length > LARGEST_PACKET:
-            raise ValueError(f"a packet of {length} bytes has no header, {LARGEST_PACKET} are the most")
-        return b"".join((head, data))
+        packet = head + data
+        if len(packet) > LARGEST_PACKET:
+            raise ValueError(f"a packet of {len(packet)} bytes has no header, {LARGEST_PACKET} are the most")
+        return packet
 
 
 class RawDecoder:
@@ -60,9 +61,9 @@ class RawDecoder:
         rest = self._rest + data if self._rest else data
         packets: list[bytes] = []
         start, held = 0, len(rest)
-        while held - start >= HEADER.size:
+        while held - start >= _HEADER_SIZE:
             first, flags, length, _, _, _ = HEADER.unpack_from(rest, start)
-            size = HEADER.size + length
+            size = _HEADER_SIZE + length
             if first & _FIRST_BYTE != _OF_AN_ANSWER or flags or size > self._largest:
                 self.damaged += 1
                 self._dropped = held - start

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from struct import Struct
 from typing import Any, Final
 
 import cbor2
@@ -27,7 +28,7 @@ from drivers.errors import (
 )
 from drivers.hub import FlashProgress, ProgressListener
 from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload
-from drivers.smp.client import LARGEST_PACKET, Packet, SmpClient
+from drivers.smp.client import LARGEST_PACKET, SmpClient
 from drivers.smp.messages import HEADER, VERSION_SHIFT, ParametersAnswer
 from drivers.smp.pace import Pace
 from drivers.smp.window import OffsetOutOfRange, UploadWindow
@@ -56,7 +57,13 @@ _FULL_OPENINGS: Final = 2
 _LONGEST_BETWEEN_LOOKS: Final = 1.0
 """Seconds for which a hub that may be busy with its flash is waited for before it is asked whether it is."""
 
-_ANSWER: Final = (OP.WRITE_RSP, GroupId.IMAGE_MANAGEMENT, CommandId.ImageManagement.UPLOAD)
+_WRITE: Final = int(OP.WRITE)
+_GROUP: Final = int(GroupId.IMAGE_MANAGEMENT)
+_COMMAND: Final = int(CommandId.ImageManagement.UPLOAD)
+_ANSWER: Final = (int(OP.WRITE_RSP), _GROUP, _COMMAND)
+
+_HEAD_OF_2: Final = Struct(">BH")
+_HEAD_OF_4: Final = Struct(">BI")
 
 _REPORTS: Final = 100
 """How often progress is told in one upload, about; on a slow line oftener."""
@@ -70,17 +77,9 @@ Presence = Callable[[], Awaitable[bool]]
 
 def chunk_head(version: int, sequence: int, offset: int, length: int) -> bytes:
     """Return a chunk's packet up to its image bytes, of which `length` follow."""
-    data_head = _cbor_head(0x40, length)
-    fields = b"\xa2\x63off%b\x64data%b" % (_cbor_head(0, offset), data_head)
-    header = HEADER.pack(
-        OP.WRITE | version << VERSION_SHIFT,
-        0,
-        len(fields) + length,
-        GroupId.IMAGE_MANAGEMENT,
-        sequence,
-        CommandId.ImageManagement.UPLOAD,
-    )
-    return header + fields
+    fields = b"\xa2\x63off" + _cbor_head(0, offset) + b"\x64data" + _cbor_head(0x40, length)
+    first = _WRITE | version << VERSION_SHIFT
+    return HEADER.pack(first, 0, len(fields) + length, _GROUP, sequence, _COMMAND) + fields
 
 
 def _cbor_head(major: int, value: int) -> bytes:
@@ -90,8 +89,8 @@ def _cbor_head(major: int, value: int) -> bytes:
     if value < 0x100:
         return bytes((major | 24, value))
     if value < 0x1_0000:
-        return bytes((major | 25, value >> 8, value & 0xFF))
-    return bytes((major | 26,)) + value.to_bytes(4, "big")
+        return _HEAD_OF_2.pack(major | 25, value)
+    return _HEAD_OF_4.pack(major | 26, value)
 
 
 class Upload:
@@ -150,7 +149,7 @@ class Upload:
         seconds = self._settings.upload_seconds(self._size)
         deadline = self._loop.time() + seconds
         while not self._window.done:
-            with self._client.exchange(HubAction.FLASH, self._take, writes=True) as self._exchange:
+            with self._client.exchange(HubAction.FLASH, _ANSWER, self._take, writes=True) as self._exchange:
                 try:
                     self._send()
                     self._listen()
@@ -274,21 +273,21 @@ class Upload:
         seconds = self._settings.erase_seconds(size) if window.opening else self._settings.check_seconds(size)
         return seconds + window.width * self._packet_seconds + self._client.link.unsent_seconds
 
-    def _take(self, packet: Packet) -> None:
-        kind = (packet.operation, packet.group, packet.command)
-        if kind != _ANSWER or not self._window.expects(packet.sequence) or self._exchange.done.done():
+    def _take(self, sequence: int, payload: bytes) -> None:
+        window = self._window
+        if not window.expects(sequence):
             return
         now = self._loop.time()
-        if not self._window.opening and not self._window.setbacks:
+        if not window.opening and not window.setbacks:
             self._pace.took(now - self._heard)
         self._heard = now
         try:
-            fields = read_payload(packet.payload)
+            fields = read_payload(payload)
             code = code_in(fields)
             if code is None:
-                self._advance(packet.sequence, fields)
+                self._advance(sequence, fields)
             else:
-                self._refuse(packet.sequence, code)
+                self._refuse(sequence, code)
         except (MalformedPayload, OffsetOutOfRange) as error:
             if not self._client.encoder.is_checked:
                 return  # it was damaged, and counts as lost

@@ -52,22 +52,18 @@ class UploadWindow:
         self._next = 0
         self._furthest = 0
         self._best = 0
-        self._opening = True
         self._settling = False
         self._taken = 0
         self.setbacks = 0
         """How often in a row the upload was thrown back, since the hub took a byte that it never had before."""
         self.doubtful = False
         """Whether, since a setback, another hub may be what answers. Nothing is sent until `assured`."""
+        self.opening = True
+        """Whether the chunk under way begins an upload: it goes alone, and the hub may erase before it answers."""
         self.width = width
         """How many chunks may be under way now."""
         self.acknowledged = 0
         """The offset that the hub asked for last."""
-
-    @property
-    def opening(self) -> bool:
-        """Whether the chunk under way begins an upload: it goes alone, and the hub may erase before it answers."""
-        return self._opening
 
     @property
     def closing(self) -> bool:
@@ -77,12 +73,12 @@ class UploadWindow:
     @property
     def untouched(self) -> bool:
         """Whether nothing but one opening chunk was sent, and has not been answered as taken."""
-        return self._opening and not self._best and not self.setbacks
+        return self.opening and not self._best and not self.setbacks
 
     @property
     def done(self) -> bool:
         """Whether the hub holds every byte."""
-        return not self._opening and self.acknowledged == self._size
+        return not self.opening and self.acknowledged == self._size
 
     @property
     def exhausted(self) -> bool:
@@ -94,14 +90,14 @@ class UploadWindow:
         if self.doubtful:
             return None
         under_way = len(self._under_way)
-        if self._settling or self._opening:
+        if self._settling or self.opening:
             if under_way:
                 return None
             self._settling = False
         elif under_way >= self.width or self._next >= self._size:
             return None
         start = self._next
-        end = min(start + (self._first if self._opening else self._chunk), self._size)
+        end = min(start + (self._first if self.opening else self._chunk), self._size)
         chunk = Chunk(self._next_sequence(), start, end)
         self._under_way[chunk.sequence] = chunk
         self._next = end
@@ -116,13 +112,14 @@ class UploadWindow:
         """Take the offset that the hub wants next, from an answer that `expects` knows. Raises OffsetOutOfRange."""
         chunk = self._settle(sequence)
         # Only the opening answer may claim more than was sent: the hub resumes an upload that it remembers.
-        if not 0 <= offset <= (self._size if self._opening else self._furthest):
+        if not 0 <= offset <= (self._size if self.opening else self._furthest):
             raise OffsetOutOfRange(f"offset {offset} after {self._furthest} of {self._size} bytes were sent")
-        if self._opening or self._settling or offset != chunk.end:
+        if self.opening or self._settling or offset != chunk.end:
             self._go_on_at(offset, lost=offset < chunk.end)
         else:
             self.acknowledged = offset
-            self._widen()
+            if self.width < self._widest:
+                self._widen()
         if offset > self._best:
             self._best = offset
             self.setbacks = 0
@@ -140,7 +137,7 @@ class UploadWindow:
     def all_held(self) -> None:
         """Learn from elsewhere that the hub holds every byte: the last answer got lost."""
         self._under_way.clear()
-        self._opening = self._settling = self.doubtful = False
+        self.opening = self._settling = self.doubtful = False
         self.acknowledged = self._size
 
     @property
@@ -172,7 +169,7 @@ class UploadWindow:
             self._taken = 0
             self.width = max(1, self.width // 2)
         self._settling = True
-        self._opening = offset == 0
+        self.opening = offset == 0
         self.acknowledged = self._next = offset
         self._furthest = max(self._furthest, offset)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 
 async def until(looks_right: Callable[[], object]) -> None:
@@ -11,3 +11,10 @@ async def until(looks_right: Callable[[], object]) -> None:
     async with asyncio.timeout(60):
         while not looks_right():  # noqa: ASYNC110 - as said
             await asyncio.sleep(0.005)
+
+
+async def until_so(is_so: Callable[[], Awaitable[object]]) -> None:
+    """Ask again and again, as `until` looks, where the answer has to be waited for: a rig's, a broker's, a program's."""
+    async with asyncio.timeout(60):
+        while not await is_so():  # noqa: ASYNC110 - nothing tells of it
+            await asyncio.sleep(0.02)

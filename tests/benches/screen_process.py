@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 
 from benches.certificates import Authority
-from benches.looking import until
+from benches.looking import until, until_so
 from benches.processes import running
 
 _PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
@@ -53,9 +53,11 @@ def browser(address: str, authority: Authority | None = None) -> httpx.AsyncClie
 
 async def until_ready(page: httpx.AsyncClient) -> None:
     """Return once the screen follows its daemon."""
-    async with asyncio.timeout(60):
-        while (await page.get("/readyz")).status_code != 200:  # noqa: ASYNC110 - nothing tells of it
-            await asyncio.sleep(0.05)
+
+    async def is_ready() -> bool:
+        return (await page.get("/readyz")).status_code == 200
+
+    await until_so(is_ready)
 
 
 async def events(stream: httpx.Response) -> AsyncIterator[dict[str, str]]:

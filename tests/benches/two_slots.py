@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 from benches import brokers
+from benches.looking import until_so
 from benches.station_bench import (
     Bench,
     StockHub,
@@ -55,19 +54,13 @@ class Hands:
     def results(self) -> list[AttemptClosed]:
         return events_of(self.settings, AttemptClosed)
 
-    async def until(self, looks_right: Callable[[], Awaitable[bool]], seconds: float = 60) -> None:
-        """Look at the rig, which tells of no change by itself, until it is as it should be."""
-        async with asyncio.timeout(seconds):
-            while not await looks_right():  # noqa: ASYNC110 - the rig cannot tell
-                await asyncio.sleep(0.02)
-
     async def power(self, *, on: bool) -> None:
         """Wait until the first slot has power, or has none."""
 
         async def switched() -> bool:
             return (await self.bench.do("board", jig=1))["powered"][0] is on
 
-        await self.until(switched)
+        await until_so(switched)
 
 
 async def scan(station: RunningDaemon, label: object, number: int | None = None, **fields: Any) -> str:

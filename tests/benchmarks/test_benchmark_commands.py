@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+BUSY_TRIES = 10
+"""How often a row may be void because a board answered late, as one does on a busy machine."""
 
 
 def run_benchmark(*arguments: str, expected: int = 0, seconds: float = 50) -> str:
@@ -89,10 +91,13 @@ def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:
 
 
 def test_board_polling_is_measured() -> None:
-    row = last_object(run_benchmark("board", "--jigs", "1", "--seconds", "0.5", "--json"))
-    late = all("no answer within" in why or "answers only after" in why for why in row["void_because"])
-    assert row["valid"] is not bool(row["void_because"]), "void rows say why"
-    assert late, "a busy machine, and nothing else, may void it"
+    for _ in range(BUSY_TRIES):
+        row = last_object(run_benchmark("board", "--jigs", "1", "--seconds", "0.5", "--json"))
+        assert row["valid"] is not bool(row["void_because"]), "void rows say why"
+        if row["valid"]:
+            break
+        assert all("no answer within" in why or "answers only after" in why for why in row["void_because"])
+    assert row["valid"], row["void_because"]
     assert 0 < row["cpu_share_of_a_core"] < 1
 
 

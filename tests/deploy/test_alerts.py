@@ -11,8 +11,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from benches.health_samples import healthy
 from benches.processes import run
-from station.backups.memory import BackupMade, BackupMemory
 from station.bench.view import BrokerView
 from station.desk.bench_requests import BenchNews
 from station.desk.count_requests import ResultCount, ResultsCounted
@@ -20,14 +20,7 @@ from station.desk.health_requests import HealthShown
 from station.domain.outcome import Outcome
 from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
-from station.health.health import (
-    BackupHealth,
-    CatalogueHealth,
-    CertificateHealth,
-    DiskHealth,
-    Health,
-    JournalHealth,
-)
+from station.health.health import CatalogueHealth, CertificateHealth
 from station.screen.metrics import Bench, exposition
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "reflash.rules.yml"
@@ -51,28 +44,10 @@ WELL = Bench(
     0,
     HealthShown(
         uptime_seconds=60,
-        health=Health(
-            site="site",
-            station="bench",
-            version="1",
-            at=NOW,
-            journal=JournalHealth(
-                waiting=0,
-                waiting_since=None,
-                open_attempts=0,
-                open_orders=0,
-                out_of_use=(),
-                stopped_jigs=(),
-                stopped_releases=0,
-            ),
+        health=healthy(
+            NOW,
             catalogue=CatalogueHealth(hindrance=None, ends=LATER, ends_soon=None),
-            clock_kept=True,
-            disk=DiskHealth(free=1 << 40, size=1 << 41, least=1 << 28),
             certificates=(CertificateHealth(name="mqtt.ca_file", file="/a.pem", ends=LATER, fault=None),),
-            backup=BackupHealth(
-                memory=BackupMemory(verified=BackupMade(folder=Path("/b"), at=NOW, events=1)),
-                overdue_seconds=180_000,
-            ),
         ),
     ),
 )

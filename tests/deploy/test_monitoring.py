@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from benches.health_samples import healthy, journal_health
 from station.backups.memory import BackupFailed, BackupMemory
 from station.bench.view import BrokerView
 from station.desk.bench_requests import BenchNews
@@ -26,8 +27,6 @@ from station.health.health import (
     CatalogueHealth,
     CertificateHealth,
     DiskHealth,
-    Health,
-    JournalHealth,
 )
 from station.screen.metrics import Bench, exposition
 
@@ -52,20 +51,9 @@ SLOTS = tuple(SlotView(place=SlotName(jig="jig1", slot=number)) for number in (1
 NOW = datetime(2026, 11, 30, tzinfo=UTC)
 HEALTH = HealthShown(
     uptime_seconds=60,
-    health=Health(
-        site="site",
-        station="bench",
-        version="1",
-        at=NOW,
-        journal=JournalHealth(
-            waiting=2,
-            waiting_since=NOW - timedelta(hours=1),
-            open_attempts=0,
-            open_orders=1,
-            out_of_use=(),
-            stopped_jigs=(),
-            stopped_releases=0,
-        ),
+    health=healthy(
+        NOW,
+        journal=journal_health(waiting=2, waiting_since=NOW - timedelta(hours=1), open_orders=1),
         catalogue=CatalogueHealth(hindrance=None, ends=NOW + timedelta(days=1), ends_soon="soon"),
         clock_kept=False,
         disk=DiskHealth(free=3 << 20, size=1 << 40, least=1 << 28),

@@ -20,6 +20,7 @@ import pytest
 from pymodbus.pdu.register_message import ReadHoldingRegistersRequest, WriteSingleRegisterRequest
 
 from benches.jig_bench import EASILY_LOST, PATIENT, QUICK, Ear, running
+from benches.looking import until, until_so
 from benches.processes import running as running_process
 from drivers.jig_board.board import JigBoard
 from drivers.jig_board.errors import BoardAnswerInvalid, BoardLate, BoardRefused, BoardSilent
@@ -122,13 +123,15 @@ async def powered(jig: JigBoard, board: ForeignBoard, *seated: int) -> None:
     slot = seated[0]
     await jig.set_power(slot, True)
     await jig.set_lamp(slot, Lamp.GREEN)
-    while (await jig.currents())[slot - 1] < 100:  # noqa: ASYNC110 - another process
-        await asyncio.sleep(0.01)
+
+    async def measures_it() -> bool:
+        return (await jig.currents())[slot - 1] >= 100
+
+    await until_so(measures_it)
     written = board.hands(*seated)
     assert written["coils"] == [int(number == slot) for number in range(1, 9)]
     assert written["holding"][slot - 1] == Lamp.GREEN
-    while board.hands(*seated)["holding"][8] == written["holding"][8]:  # noqa: ASYNC110 - the same
-        await asyncio.sleep(0.01)  # until the next heartbeat
+    await until(lambda: board.hands(*seated)["holding"][8] != written["holding"][8])  # the next heartbeat
     await jig.set_power(slot, False)
     assert await jig.power() == (False,) * 8
 

@@ -12,6 +12,7 @@ import pytest
 from test_broker_access import Broker, Site
 
 from benches import brokers
+from benches.looking import until
 
 DEBIANS = Path("/etc/mosquitto/mosquitto.conf")
 PATIENCE = 30.0
@@ -59,9 +60,7 @@ def test_what_was_acknowledged_and_retained_survives_a_power_cut(tmp_path: Path)
                 await station.publish("reflash/v1/result", f"result {number}", qos=1)
             await station.publish("reflash/v1/state", "the last state", qos=1, retain=True)
         # It acknowledges first and saves then.
-        async with asyncio.timeout(PATIENCE):
-            while b"the last state" not in (tmp_path / "mosquitto.db").read_bytes():  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await until(lambda: b"the last state" in (tmp_path / "mosquitto.db").read_bytes())
 
     async def receive() -> tuple[list[str], str]:
         async with asyncio.timeout(PATIENCE):

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from usbip import open as open_device
 from usbip.core import USBError
 from usbip.host import Handle, list_devices
 
-from benches.looking import until
+from benches.looking import until, until_so
 from benches.sim_bench import CHF, make_hub, rig_of, sign, until_mode
 from simulators.faults import Fault, FaultName, Occasion
 from simulators.hub import Mode
@@ -70,9 +71,7 @@ async def client_at(rig: Rig, product: int = APPLICATION) -> AsyncIterator[UsbCl
     def is_there() -> bool:
         return any(device["idProduct"] == product for device in list_devices(transport))
 
-    async with asyncio.timeout(60):
-        while not await asyncio.to_thread(is_there):  # noqa: ASYNC110 -- USB/IP tells of no changes
-            await asyncio.sleep(0.005)
+    await until_so(partial(asyncio.to_thread, is_there))
     handle = await asyncio.to_thread(lambda: open_device(busid="1-1", transport=transport))
     try:
         yield UsbClient(handle)

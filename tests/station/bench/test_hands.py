@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from benches.looking import until_so
 from benches.sentences import line_of
 from benches.station_daemon import events_of, running_daemon
 from benches.two_slots import FIRST, SECOND, Hands, disagreement, scan
@@ -41,7 +42,7 @@ async def test_a_hub_swapped_for_another_while_it_is_written_leaves_each_with_it
     async with running_daemon(at.settings) as station:
         await at.bench.seat(hub, FIRST)
         await station.until_that(lambda: (station.view(FIRST).percent or 0) > 20)
-        await at.until(hub_is_out)
+        await until_so(hub_is_out)
         await at.bench.seat(other, FIRST)
         await station.until_that(
             lambda: station.view(FIRST).phase is SlotPhase.PASSED and station.view(FIRST).chf == other.chf
@@ -184,7 +185,7 @@ async def test_a_hub_upside_down_that_draws_no_current_is_told_at_once_and_not_r
         assert line_of(told) == (
             "jig1 slot 1: something sits here but draws no current; take it out and seat it the right way up"
         )
-        await boarded.until(lamp_is_amber)
+        await until_so(lamp_is_amber)
         await boarded.bench.do("board", jig=1, act="lie", slots=[])
         await station.until(FIRST, SlotPhase.EMPTY)
         await boarded.bench.seat(hub, FIRST)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file
+from benches.looking import until_so
 from benches.sentences import line_of
 from benches.station_bench import Bench, import_order, journal_of, order_csv, slot
 from benches.station_daemon import RunningDaemon, events_of, running_daemon
@@ -135,7 +136,7 @@ async def test_an_order_changes_on_a_jig_only_once_it_is_empty_and_signed_for(at
                 return False
             return True
 
-        await hands.until(is_clear)
+        await until_so(is_clear)
         undeclared = await refused(station.ask("unassign_order", order="WO-2", jig="jig1"))
         assert str(undeclared).startswith("jig1: all slots are empty; look whether the trays are empty")
         assert "works on order WO-2, not on order WO-1" in str(

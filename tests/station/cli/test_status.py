@@ -12,15 +12,15 @@ from typing import Any
 import pytest
 
 from benches.certificates import Authority
+from benches.health_samples import healthy, journal_health
 from benches.station_bench import Bench, give_order, slot
 from benches.station_config import write_config
 from benches.station_daemon import running_daemon
-from station.backups.memory import BackupFailed, BackupMade, BackupMemory, remember
+from station.backups.memory import BackupFailed, BackupMemory, remember
 from station.cli.status import EXIT_CODES
 from station.doctor.health import judge_health
 from station.doctor.overview import Daemon, Overview
 from station.domain.phase import SlotPhase
-from station.health.health import BackupHealth, CatalogueHealth, DiskHealth, Health, JournalHealth
 from station.settings_file import load_settings
 
 NOBODY = {"mqtt": {"port": 1}}
@@ -132,31 +132,8 @@ async def test_daemon_and_files_tell_the_same_bench(bench: Bench, tmp_path: Path
 
 @pytest.mark.parametrize(("late", "verdict"), [(timedelta(minutes=1), "ok"), (timedelta(hours=1), "warning")])
 def test_the_worst_says_the_exit_code(late: timedelta, verdict: str) -> None:
-
     now = datetime.now(UTC)
-    health = Health(
-        site="site",
-        station="bench",
-        version="1",
-        at=now,
-        journal=JournalHealth(
-            waiting=1,
-            waiting_since=now - late,
-            open_attempts=0,
-            open_orders=0,
-            out_of_use=(),
-            stopped_jigs=(),
-            stopped_releases=0,
-        ),
-        catalogue=CatalogueHealth(hindrance=None, ends=None, ends_soon=None),
-        clock_kept=True,
-        disk=DiskHealth(free=1 << 40, size=1 << 41, least=1 << 28),
-        certificates=(),
-        backup=BackupHealth(
-            memory=BackupMemory(verified=BackupMade(folder=Path("/b"), at=now, events=1)),
-            overdue_seconds=3600,
-        ),
-    )
+    health = healthy(now, journal=journal_health(waiting=1, waiting_since=now - late))
     seen = Overview(Daemon.RUNS, health, 1.0, None, tuple(judge_health(health)))
     assert seen.worst == verdict
     assert EXIT_CODES[seen.worst] == {"ok": 0, "warning": 3}[verdict]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benches.looking import until
+from benches.looking import until, until_so
 from simulators.label_printer import LabelPrinter, Trouble
 from station.packing.codes import Package, PackageCode
 from station.papers.label import Media, PackageLabel
@@ -35,7 +35,6 @@ from station.records.journal import Journal
 from station.records.reader import JournalReader
 from station.records.verify import verify
 
-DEADLINE = 60
 UNKNOWN = 77
 RANGE = SsccRange(company_prefix="5012345")
 
@@ -92,9 +91,10 @@ class PrintingBench:
                 await task
 
     async def until_printed(self, journal: Journal) -> None:
-        async with asyncio.timeout(DEADLINE):
-            while await journal.ask(waiting_package_labels):  # noqa: ASYNC110 - nothing tells of it
-                await asyncio.sleep(0.005)
+        async def all_printed() -> bool:
+            return not await journal.ask(waiting_package_labels)
+
+        await until_so(all_printed)
 
     def printed(self) -> list[tuple[int, str]]:
         """Return the number and the copy that each label shows."""

@@ -12,6 +12,7 @@ import pytest
 from foreign_brokers import ForeignBroker, Nats, RabbitMq
 
 from benches import brokers
+from benches.looking import until_so
 from benches.publisher_bench import Bench, bench
 from station.publishing.status import Connection
 
@@ -72,8 +73,11 @@ async def retained(port: int, topic: str) -> dict[str, bytes]:
 
 async def until_retained(port: int, topic: str, payload: bytes) -> None:
     """Wait until the broker keeps this: RabbitMQ does so some time after it has acknowledged it."""
-    while await retained(port, topic) != {topic: payload}:  # noqa: ASYNC110 -- it tells nobody
-        await asyncio.sleep(0.05)
+
+    async def is_kept() -> bool:
+        return await retained(port, topic) == {topic: payload}
+
+    await until_so(is_kept)
 
 
 async def consume(port: int, heard: list[bytes], ready: asyncio.Event) -> None:

@@ -22,23 +22,37 @@ FREEZE, UNFREEZE = gc.freeze, gc.unfreeze
 
 
 @pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Spare each collection after a test the million objects of imports and tests, which last: nothing of them is garbage."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        FREEZE()
+
+
+@pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     yield
     item.stash[_PASSED] = True  # not if that raised
 
 
-@pytest.fixture(scope="module", autouse=True)
-def what_lasts_is_spared() -> None:
-    """Spare the collection after each test what imports and wider fixtures have left: a million objects that last."""
-    gc.collect()
-    FREEZE()
-
-
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """Undo what a command that logs has configured for this process: its stream is gone after the test."""
+    """Undo what a command that logs has configured for this process: its stream is gone after the test.
+
+    What nothing has configured tells of an exception as Python does: with rich installed it would be drawn with every
+    local variable, which takes a second for each.
+    """
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    structlog.configure(
+        processors=[
+            *structlog.get_config()["processors"][:-1],
+            structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback),
+        ]
+    )
     yield
     structlog.reset_defaults()
     root.handlers[:] = handlers
@@ -81,6 +95,7 @@ def nothing_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
             thread.join(5)
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     gc.collect()
+    FREEZE()  # what is left lasts, as what was imported late: no later test's collection looks through it again
     # Only now: a thread whose caller has gone may be at work with a file of its own, a folder of ports say.
     leaked_files = {
         number: target for number, target in _open_files().items() if files_before.get(number) != target

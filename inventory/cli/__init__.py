@@ -3,64 +3,66 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from importlib import import_module
+from typing import Final
 
 import typer
 
 from firmware_catalog.identity import IdentityError
-from inventory.cli import (
-    charge,
-    database,
-    deliveries,
-    findings,
-    forecasts,
-    hubs,
-    notices,
-    pages,
-    people,
-    redelivery,
-    requests,
-    results,
-    run,
-    serve,
-    ssmi,
-    upstream,
-)
 from inventory.errors import InventoryError, WrongInput
 from inventory.log import LogSettings, configure_logging
 
-app = typer.Typer(
-    name="inventory",
-    help="From the stations' results to asset records.\n\nExample: reflash inventory run --config /etc/reflash-inventory/inventory.toml",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    add_completion=False,
-    rich_markup_mode=None,
-)
-app.command("run")(run.run)
-app.command("serve")(serve.serve)
-app.command("pages")(pages.pages)
-app.add_typer(database.app, name="database")
-app.add_typer(requests.app, name="requests")
-app.add_typer(forecasts.app, name="forecasts")
-app.add_typer(deliveries.app, name="deliveries")
-app.add_typer(notices.app, name="notices")
-app.add_typer(redelivery.app, name="redelivery")
-app.add_typer(charge.app, name="charge")
-app.add_typer(results.app, name="results")
-app.add_typer(hubs.app, name="hubs")
-app.add_typer(ssmi.app, name="ssmi")
-app.add_typer(upstream.app, name="upstream")
-app.add_typer(findings.app, name="findings")
-app.add_typer(people.app, name="people")
+_COMMANDS: Final = {
+    "run": "run.run",
+    "serve": "serve.serve",
+    "pages": "pages.pages",
+    "database": "database.app",
+    "requests": "requests.app",
+    "forecasts": "forecasts.app",
+    "deliveries": "deliveries.app",
+    "notices": "notices.app",
+    "redelivery": "redelivery.app",
+    "charge": "charge.app",
+    "results": "results.app",
+    "hubs": "hubs.app",
+    "ssmi": "ssmi.app",
+    "upstream": "upstream.app",
+    "findings": "findings.app",
+    "people": "people.app",
+}
+"""Where in this package each command is, in the order in which help shows them."""
+
+
+def program(names: Iterable[str] = _COMMANDS) -> typer.Typer:
+    """Return the program with these of its commands, which are imported for it."""
+    app = typer.Typer(
+        name="inventory",
+        help="From the stations' results to asset records.\n\nExample: reflash inventory run --config inventory.toml",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        rich_markup_mode=None,
+    )
+    app.callback()(lambda: None)  # else one command alone would be the whole program
+    for name in names:
+        module, _, attribute = _COMMANDS[name].partition(".")
+        command = getattr(import_module(f"{__name__}.{module}"), attribute)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
+    return app
 
 
 def main(arguments: Sequence[str]) -> None:
     """Run one command, as `reflash inventory` followed by these would."""
     # What the parts log goes beside a command's answer, never into it; `run` chooses for itself.
     configure_logging(LogSettings(level="error"))
+    # Help and a typing error want every command.
+    asked = arguments[:1] if arguments and arguments[0] in _COMMANDS else _COMMANDS
     try:
-        app(list(arguments), prog_name="reflash inventory")
+        program(asked)(list(arguments), prog_name="reflash inventory")
     except (WrongInput, IdentityError) as error:
         sys.exit(_complain(str(error), 2))
     except InventoryError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
@@ -13,8 +15,9 @@ def alembic_configuration() -> Config:
     return configuration
 
 
+@cache
 def newest_revision() -> str:
-    """Return the version of the tables that this program works with."""
+    """Return the version of the tables that this program works with, which its files say once and for all."""
     head = ScriptDirectory.from_config(alembic_configuration()).get_current_head()
     if head is None:
         raise LookupError("the package has no migrations")

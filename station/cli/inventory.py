@@ -10,7 +10,7 @@ from station.cli.common import UsageError
 def inventory(context: typer.Context) -> None:
     """From the stations' results to asset records; see reflash inventory --help.
 
-    Example: reflash inventory run --config /etc/reflash-inventory/inventory.toml
+    Example: reflash inventory run --config inventory.toml
     """
     try:
         from inventory.cli import main  # noqa: PLC0415 - no other command waits for a database's library

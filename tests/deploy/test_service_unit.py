@@ -15,7 +15,7 @@ from typer.main import get_command
 
 from benches.processes import run
 from drivers.descriptors import ENOUGH
-from inventory.cli import app
+from inventory.cli import program as inventory_program
 from station.cli import program
 from station.descriptors import needed
 from station.settings_file import load_settings
@@ -71,7 +71,7 @@ def test_systemd_finds_nothing_wrong_with_the_inventorys_and_they_may_do_little(
         words = line.split()
         assert words[-2:] == ["--config", "/etc/reflash-inventory/inventory.toml"]
         assert words[0] == "inventory"
-        command: Any = get_command(app)
+        command: Any = get_command(inventory_program())
         for word in words[1:-2]:
             command = command.commands[word]
         assert any("--config" in option.opts for option in command.params)

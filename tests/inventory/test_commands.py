@@ -16,7 +16,7 @@ import structlog
 from typer.main import get_command
 
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
-from inventory.cli import app
+from inventory.cli import program
 from inventory.database.engine import Database
 from inventory.database.migrating import newest_revision
 from inventory.intake.intake import Heard, Intake
@@ -113,7 +113,7 @@ def commands_of(group: Any, *before: str) -> Iterator[tuple[tuple[str, ...], Any
 
 
 def test_each_command_shows_an_example(inventory: Typed) -> None:
-    every = [name for name, _ in commands_of(get_command(app))]
+    every = [name for name, _ in commands_of(get_command(program()))]
     assert ("redelivery", "dispatch") in every
     for command in every:
         code, said = inventory(*command, "--help")
@@ -133,7 +133,7 @@ PROGRAMS = {
 def test_whoever_changes_anything_says_who_they_are(tmp_path: Path) -> None:
     """The whole command line and the whole REST: acts take a name, and what takes none can only look (`opened`)."""
     looks, acts = set(), set()
-    for name, command in commands_of(get_command(app)):
+    for name, command in commands_of(get_command(program())):
         by = next((each for each in command.params if each.name == "by"), None)
         text = inspect.getsource(command.callback)
         if by is not None:

@@ -63,7 +63,7 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 
 test-proofs: $(VENV)/.ready ## short forms of the long proofs: faults, deaths at any point, chaos (some minutes)
 	$(BIN)/python -m pytest -m proofs -n 4 --dist worksteal tests/chaos tests/drivers/test_smp_lossy_line.py \
-		tests/drivers/test_smp_conformance.py
+		tests/drivers/test_smp_conformance.py tests/station/cli/test_wrong_files.py
 
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel

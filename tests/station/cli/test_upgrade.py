@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import signal
 import sqlite3
@@ -11,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_run_command import DaemonProcess, daemon
+from test_run_command import daemon
 
 from benches.station_bench import Bench, StockHub, order_csv, slot, version
+from benches.station_daemon import running_daemon
+from station.domain.phase import SlotPhase
 from station.records.tables import TABLES_VERSION
+from station.settings_file import load_settings
 
 OPERATING = Path(__file__).parents[3] / "docs" / "operating.md"
 PLACE = slot(1)
@@ -63,13 +67,18 @@ def import_hubs(reflash: Callable[..., Any], config: Path, *hubs: StockHub) -> N
     assert reflash("orders", "import", order, "--jig", "jig1", "--config", config).code == 0
 
 
-def passes(bench: Bench, station: DaemonProcess, hub: StockHub) -> None:
-    station.until("broker", state="connected")
-    bench.do_now("seat", chf=str(hub.chf), jig=PLACE.jig, slot=PLACE.slot)
-    result = station.until("result")
-    assert (result["chf"], result["outcome"]) == (str(hub.chf), "passed")
-    bench.tidy()
-    assert station.end(signal.SIGTERM) == 0
+def passes(bench: Bench, config: Path, hub: StockHub) -> None:
+    """Have the station begin on what lies there, pass a hub and end, in this process."""
+
+    async def work() -> None:
+        async with running_daemon(load_settings(config)) as station:
+            view = station.daemon.view
+            await view.changes.until(lambda: view.broker.state == "connected")
+            await bench.seat(hub, PLACE)
+            assert (await station.until(PLACE, SlotPhase.PASSED)).chf == hub.chf
+            await bench.unseat(PLACE)
+
+    asyncio.run(work())
 
 
 @pytest.mark.slow
@@ -94,8 +103,7 @@ def test_a_station_is_drained_backed_up_and_brought_up_to_date(
     assert reflash("journal", "backup", tmp_path / "backup", *at).code == 0
     # What an older program would have left: other tables.
     become(segment, 1, "DROP INDEX attempts_by_chf", "DELETE FROM order_lines")
-    with daemon(config) as new:
-        passes(bench, new, later)
+    passes(bench, config, later)
     # The older segment is finished as it was, and the next has the new tables.
     assert schema_of(segment) == 1
     assert schema_of(segment.with_name("journal-000002.sqlite")) == TABLES_VERSION
@@ -113,8 +121,7 @@ def test_an_older_program_refuses_a_newer_journal_and_goes_on_from_the_backup(
     at = ("--config", config)
     before, after = bench.hub(), bench.hub()
     import_hubs(reflash, config, before, after)
-    with daemon(config) as older:
-        passes(bench, older, before)
+    passes(bench, config, before)
     backup = tmp_path / "backup"
     assert reflash("journal", "backup", backup, *at).code == 0
     become(segment, TABLES_VERSION + 1)  # what a newer program would have made of it
@@ -129,8 +136,7 @@ def test_an_older_program_refuses_a_newer_journal_and_goes_on_from_the_backup(
     assert (refused.code, "set it aside first" in refused.complaint) == (1, True)
     assert reflash("journal", "set-aside", *at).code == 0
     assert reflash("journal", "restore", backup, *at).code == 0
-    with daemon(config) as older:
-        passes(bench, older, after)
+    passes(bench, config, after)
     assert reflash("journal", "verify", *at).out.startswith("whole: ")
     (order,) = reflash("orders", "list", *at, "--json").json
     assert (order["hubs"], order["passed"]) == (2, 2)

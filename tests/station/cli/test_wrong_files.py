@@ -116,7 +116,7 @@ def test_a_byte_order_mark_and_any_line_ends_are_taken(
     assert said.json == {"order": "WO-1", "hubs": 3, "new": True, "jigs": ["jig1"]}
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 def test_a_hundred_thousand_hubs_are_imported(config: Path, tmp_path: Path, reflash: Any) -> None:
     heading, line, *_ = GOOD.decode().splitlines()
     order, _, _, *rest = line.split(",")

@@ -23,11 +23,14 @@ Tell = Callable[[str], object]
 """Hears what is about to be measured, in one line."""
 
 
-async def measure(bench: GoldenBench, phases: Iterable[Phase], tell: Tell) -> Benchmark:
-    """Measure these phases one after the other. Raises JournalError.
+async def measure(
+    bench: GoldenBench, phases: Iterable[Phase], tell: Tell, goes_on: Callable[[], bool] = lambda: True
+) -> Benchmark:
+    """Measure these phases one after the other, for as long as it `goes_on`. Raises JournalError.
 
-    A slot that has failed in one phase is left out of those that follow. Cancelled, hubs may be left as they are in that moment:
-    the next check with each, in any slot, erases it first.
+    A slot that has failed in one phase is left out of those that follow. Whoever ends it by `goes_on` has what is being measured
+    come to its end, and finds in the benchmark what was measured. Cancelled, hubs may be left as they are in that moment: the
+    next check with each, in any slot, erases it first.
     """
     runs: list[Run] = []
     loads: dict[Phase, PhaseLoad] = {}
@@ -36,9 +39,13 @@ async def measure(bench: GoldenBench, phases: Iterable[Phase], tell: Tell) -> Be
         await asyncio.sleep(_IDLE_SECONDS)
     slots = bench.slots
     for phase in phases:
+        if not goes_on():
+            break
         groups = _groups(phase, slots)
         async with _load() as load:
             for group in groups:
+                if not goes_on():
+                    break
                 tell(f"{phase}: {', '.join(str(slot.place) for slot in group)}")
                 runs += await asyncio.gather(*(slot.measure(phase) for slot in group))
         loads[phase] = load.found

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -57,19 +60,22 @@ def benchmark(
     """Write to the golden hubs that sit in the slots, into their spare slots, and say how each slot fares; leave them as they were.
 
     Each slot needs an enrolled golden hub (reflash golden), each jig has no order, and the station does not run meanwhile. A slot
-    alone takes as long as a hub's write, its erases and a boot, so that 24 of them take a while.
+    alone takes as long as a hub's write, its erases and a boot, so that 24 of them take a while. At Ctrl+C what is being measured
+    is let end, so that no hub is left otherwise; what was measured is shown.
 
     Example: reflash benchmark --config station.toml --jig jig1 --html benchmark.html
     """
     if simulated and jig:
         raise UsageError("--jig names jigs of the station; with --simulated say how many: --jigs 3 --slots 8")
+    ending = Ending()
     with tempfile.TemporaryDirectory(prefix="reflash-") as folder:
+        phases = phase or list(Phase)
         if simulated:
-            measured = _measured_on_simulated(Path(folder), jigs, slots, phase or list(Phase), quiet=as_json)
+            measured = _measured_on_simulated(Path(folder), jigs, slots, phases, ending, quiet=as_json)
         else:
             settings = load_settings(config)
             require_stations_user(settings)
-            measured = _measured(with_jigs(settings, jig or []), phase or list(Phase), quiet=as_json)
+            measured = _measured(with_jigs(settings, jig or []), phases, ending, quiet=as_json)
         try:
             found = run_to_its_end(measured)
         except* CannotMeasure as group:
@@ -77,9 +83,12 @@ def benchmark(
     if html is not None:
         _write_page(html, found)
     if as_json:
-        print_json(_as_json(found))
+        print_json(as_json_of(found))
     else:
         _print(found)
+    if ending.asked_by is not None:
+        typer.echo(f"reflash: broken off; {_left(found)}", err=True)
+        raise typer.Exit(128 + ending.asked_by)
     if bad := [verdict for verdict in found.verdicts() if not verdict.good]:
         raise WorkFailed(f"{len(bad)} of {len(found.verdicts())} slots are to be looked at")
 
@@ -94,7 +103,57 @@ def with_jigs(settings: StationSettings, names: Sequence[str]) -> StationSetting
     return settings.model_copy(update={"jigs": tuple(jig for jig in settings.jigs if jig.name in names)})
 
 
-async def _measured(settings: StationSettings, phases: Sequence[Phase], *, quiet: bool) -> Benchmark:
+class Ending:
+    """Somebody may not want to wait for the end."""
+
+    def __init__(self) -> None:
+        self.asked_by: signal.Signals | None = None
+
+    def goes_on(self) -> bool:
+        """Whether nobody asked to end."""
+        return self.asked_by is None
+
+    @contextmanager
+    def heeded(self) -> Iterator[None]:
+        """Take Ctrl+C and SIGTERM for a wish while inside. At the second everything is cancelled."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._ask, number)
+        try:
+            yield
+        finally:
+            for number in _SIGNALS:
+                loop.remove_signal_handler(number)
+
+    def _ask(self, number: signal.Signals) -> None:
+        if self.asked_by is not None:
+            typer.echo(
+                "reflash: ended at once: what was written stays in spare slots until the next golden check of these hubs, "
+                "in any slot, erases it first",
+                err=True,
+            )
+            raise KeyboardInterrupt
+        self.asked_by = number
+        typer.echo(
+            "reflash: ends once what is being measured is done, so that golden hubs are left as they were; Ctrl+C again: at once",
+            err=True,
+        )
+
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _left(found: Benchmark) -> str:
+    """Say how golden hubs were left."""
+    doubtful = sorted({str(run.place) for run in found.runs if not run.as_it_was})
+    if not doubtful:
+        return "golden hubs are as they were"
+    return f"not known to be as they were: the golden hubs in {', '.join(doubtful)}; have them checked again"
+
+
+async def _measured(
+    settings: StationSettings, phases: Sequence[Phase], ending: Ending, *, quiet: bool
+) -> Benchmark:
     def tell(line: str) -> None:
         if not quiet:
             typer.echo(line, err=True)
@@ -108,16 +167,17 @@ async def _measured(settings: StationSettings, phases: Sequence[Phase], *, quiet
         for place, why in bench.left_out.items():
             tell(f"{place} is left out: {why}")
         in_order = [phase for phase in Phase if phase in phases]
-        return await measure(bench, in_order, tell)
+        with ending.heeded():
+            return await measure(bench, in_order, tell, ending.goes_on)
 
 
 async def _measured_on_simulated(
-    folder: Path, jigs: int, slots: int, phases: Sequence[Phase], *, quiet: bool
+    folder: Path, jigs: int, slots: int, phases: Sequence[Phase], ending: Ending, *, quiet: bool
 ) -> Benchmark:
     from station.demo.golden_rigs import golden_rigs  # noqa: PLC0415 - no other command needs it
 
     async with golden_rigs(folder, jigs=jigs, slots=slots, seed=7) as settings:
-        return await _measured(settings, phases, quiet=quiet)
+        return await _measured(settings, phases, ending, quiet=quiet)
 
 
 def _write_page(path: Path, found: Benchmark) -> None:
@@ -130,7 +190,8 @@ def _write_page(path: Path, found: Benchmark) -> None:
         raise UsageError(f"{path}: {error.strerror}; name a file that can be written") from error
 
 
-def _as_json(found: Benchmark) -> dict[str, Any]:
+def as_json_of(found: Benchmark) -> dict[str, Any]:
+    """Return everything that was measured, for a script."""
     return {
         "slots": [
             {
@@ -138,7 +199,7 @@ def _as_json(found: Benchmark) -> dict[str, Any]:
                 "slot": verdict.place.slot,
                 "good": verdict.good,
                 "verdict": verdict.lines,
-                **{phase.value: _run(found, phase, verdict.place) for phase in Phase},
+                "phases": {phase.value: _run(found, phase, verdict.place) for phase in Phase},
             }
             for verdict in found.verdicts()
         ],

@@ -24,6 +24,7 @@ async def start_simulator(
         *(sys.executable, "-m", "simulators", *map(str, arguments), "--until-stdin-closes"),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
+        start_new_session=True,  # Ctrl+C is for whoever runs it, and may have things to end on it
     )
     if process.stdin is None or process.stdout is None:
         raise AssertionError("its streams were asked for")

@@ -21,6 +21,8 @@ _LONGER: Final = 1.5
 """Above so many times the median, a hub's erase or boot is long."""
 _LITTLE: Final = 0.9
 """Below this share of what it can carry, a line idles."""
+_MEASURED_WITHIN: Final = 0.01
+"""By this share a rate may be above what the line carries: its clock begins with the first answer, which may come late."""
 
 
 class Phase(StrEnum):
@@ -56,10 +58,11 @@ class Run:
 
     @property
     def share(self) -> float | None:
-        """Of the line's ceiling."""
+        """Of the line's ceiling. More than all of it is only told where no late answer explains it: that is another line."""
         if self.bytes_a_second is None or self.ceiling is None:
             return None
-        return self.bytes_a_second / self.ceiling
+        share = self.bytes_a_second / self.ceiling
+        return 1.0 if 1 < share < 1 + _MEASURED_WITHIN else share
 
     @property
     def again_share(self) -> float:

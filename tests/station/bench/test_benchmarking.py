@@ -47,6 +47,11 @@ async def test_golden_hubs_are_measured_and_left_as_they_were_and_no_other_is_to
             async with golden_bench(settings):
                 pass
         found = await measure(opened, Phase, said.append)
+        # Whoever asks to end has what is being measured come to its end, and nothing else begun.
+        goes_on = iter((True, True, False, False))
+        broken_off = await measure(opened, Phase, [].append, lambda: next(goes_on))
+    assert [(run.place, run.passed, run.as_it_was) for run in broken_off.runs] == [(slot(1), True, True)]
+    assert set(broken_off.loads) == {Phase.ALONE}
     assert said[1:] == [
         *("alone: jig1 slot 1", "alone: jig1 slot 2", "alone: jig2 slot 1"),
         *("jig: jig1 slot 1, jig1 slot 2", "jig: jig2 slot 1"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from station.cli.benchmark import as_json_of
 from station.domain.slot_name import SlotName
 from station.throughput.benchmark import Benchmark, Phase, PhaseLoad, Run, Verdict
 from station.throughput.benchmark_page import benchmark_page
@@ -116,3 +117,20 @@ def test_a_slot_that_was_left_out_says_why_and_the_page_has_all_of_them() -> Non
     assert "jig2 slot 3: sends 4.0% of its frames again: contacts or cable" in page
     assert "jig2 slot 4: not measured: no hub answers: &lt;seat&gt; a golden one" in page
     assert (page.count("<svg "), "5 of 7" in page) == (3, True)
+
+
+def test_a_script_finds_each_slot_by_its_jig_and_its_measurements_by_their_phase() -> None:
+    found = as_json_of(measured(Phase.JIG, bytes_a_second=5_000.0))
+    assert [(each["jig"], each["slot"]) for each in found["slots"]] == [
+        (place.jig, place.slot) for place in PLACES
+    ]
+    assert {phase: run["bytes_a_second"] for phase, run in found["slots"][-1]["phases"].items()} == {
+        "alone": 9_800,
+        "jig": 5_000,
+        "all": 9_800,
+    }
+
+
+@pytest.mark.parametrize(("bytes_a_second", "share"), [(10_040, 1.0), (9_800, 0.98), (14_000, 1.4)])
+def test_a_line_carries_no_more_than_it_can_unless_it_is_another(bytes_a_second: float, share: float) -> None:
+    assert run(SIXTH, Phase.ALONE, bytes_a_second=bytes_a_second).share == pytest.approx(share)

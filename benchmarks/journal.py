@@ -88,9 +88,9 @@ async def journal_row(events: int) -> Figures:
 
 
 async def appends_beside_bare(
-    folder: Path, bare_file: Path, segment_rows: int = SEGMENT_ROWS
+    folder: Path, bare_file: Path, segment_rows: int = SEGMENT_ROWS, rounds: int = _ROUNDS
 ) -> tuple[list[float], list[float]]:
-    """Return the seconds of each append to the journal in `folder`, and of each to a bare file.
+    """Return the seconds of each append to the journal in `folder`, and of each to a bare file, round by round.
 
     24 slots append at once; the journal begins a new segment after so many rows of the newest.
     """
@@ -104,10 +104,16 @@ async def appends_beside_bare(
             return journal.append(kind(attempt=attempts[slot], stage=Stage.FLASH))
 
         async with _bare_log(bare_file) as write:
-            for _ in range(_ROUNDS):
+            for _ in range(rounds):
                 durable += await _from_all_slots(append)
                 bare += await _from_all_slots(lambda _slot, _turn: write(bytes(_BARE_BYTES)))
     return durable, bare
+
+
+def p99_at_its_worst(seconds: list[float]) -> float:
+    """Return the highest p99 of a round of `appends_beside_bare`."""
+    a_round = _SLOTS * _APPENDS_A_ROUND
+    return max(percentile(seconds[at : at + a_round], 0.99) for at in range(0, len(seconds), a_round))
 
 
 async def _from_all_slots(append: Callable[[int, int], Awaitable[object]]) -> list[float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -14,33 +15,31 @@ Key = tuple[str | int, ...]
 
 
 class ChangedRows:
-    """The rows that were changed through a connection since this was made, by table and key, each once.
+    """The rows that were changed through a connection since their table is watched, by table and key, each once.
 
     SQLite itself notes them, by triggers that no file holds. What is noted of a transaction that comes to nothing stays
     noted: such rows may be what they were.
     """
 
     def __init__(self, segment: sqlite3.Connection) -> None:
-        """Begin to note. Raises sqlite3.Error."""
         self._segment = segment
         self._rows: dict[tuple[str, Key], None] = {}
-        self.keys: dict[str, tuple[str, ...]] = {table: _key_of(segment, table) for table in DERIVED_TABLES}
-        """The columns of each table's key."""
-        segment.create_function("note_changed_row", -1, self._note)
-        try:
-            segment.execute("PRAGMA recursive_triggers = ON")  # else a row that is replaced goes unseen
-            segment.execute("BEGIN")
-            for table, columns in self.keys.items():
-                for what, rows in _WHEN.items():
-                    noted = (f"note_changed_row('{table}', {_of(row, columns)})" for row in rows)
-                    segment.execute(
-                        f"CREATE TEMP TRIGGER IF NOT EXISTS {_trigger(table, what)} AFTER {what} ON main.{table}"
-                        f" BEGIN SELECT {', '.join(noted)}; END"
-                    )
-            segment.execute("COMMIT")
-        except BaseException:
-            self.stop()
-            raise
+        self.keys: dict[str, tuple[str, ...]] = {}
+        """The columns of the key of each table that is watched."""
+
+    def watch(self) -> Iterator[None]:
+        """Begin to note, a trigger at each step. Raises sqlite3.Error."""
+        self._segment.create_function("note_changed_row", -1, self._note)
+        self._segment.execute("PRAGMA recursive_triggers = ON")  # else a row that is replaced goes unseen
+        for table in DERIVED_TABLES:
+            columns = self.keys[table] = _key_of(self._segment, table)
+            for what, rows in _WHEN.items():
+                noted = (f"note_changed_row('{table}', {_of(row, columns)})" for row in rows)
+                self._segment.execute(
+                    f"CREATE TEMP TRIGGER IF NOT EXISTS {_trigger(table, what)} AFTER {what} ON main.{table}"
+                    f" BEGIN SELECT {', '.join(noted)}; END"
+                )
+                yield
 
     def __len__(self) -> int:
         return len(self._rows)

@@ -32,7 +32,7 @@ from station.records.moments import Clock
 from station.records.opening import append_row, check_newest, check_published_head, create_journal
 from station.records.replay import Heard, Replayed, up_to_date
 from station.records.segments import (
-    BUSY_TIMEOUT_S,
+    fold_log,
     open_for_writing,
     segment_path,
     segment_paths,
@@ -85,6 +85,8 @@ class Ledger:
         self._path = up_to_date(paths[-1], settings.clock, heard)
         self._segment: sqlite3.Connection | None = None
         """None only between segments, when the next one could not be opened at once."""
+        self._finished: sqlite3.Connection | None = None
+        """The segment before, until the first commit to this one has been told."""
         segment = self._opened()
         try:
             self._head = check_newest(segment, self._path, settings.topics)
@@ -141,6 +143,7 @@ class Ledger:
         What fails here, on a full disk say, is tried again later: nothing is lost by going on as it is. See `put_off`.
         """
         segment = self._opened()
+        self._close_finished()
         waiting = segment.total_changes - self._checkpointed
         if waiting >= (_CHECKPOINT_WHEN_IDLE if idle else _CHECKPOINT_AT_LATEST):
             with self._may_wait("its log could not be moved into its file"):
@@ -166,6 +169,7 @@ class Ledger:
     def close(self) -> None:
         """Give the segment back."""
         self._drop_successor()
+        self._close_finished()
         if self._segment is not None:
             self._segment.close()
 
@@ -301,10 +305,7 @@ class Ledger:
 
     def _rotate(self, segment: sqlite3.Connection, successor: Successor) -> None:
         """Finish this segment and begin the next, unless a reader is in the middle of the log: it is not waited for."""
-        segment.execute("PRAGMA busy_timeout = 0")
-        busy = segment.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        segment.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
-        if busy:
+        if not fold_log(segment):
             self._put_rotation_off()
             self._in_the_way += 1
             if self._in_the_way >= _PATIENCE_WITH_READERS:
@@ -316,10 +317,15 @@ class Ledger:
         self._head = self._head.moved_to(recorded)
         self._rotate_at = recorded.sequence + self._settings.segment_rows
         self._checkpointed = 0
+        self._finished = segment
         self._segment = self._successor = None
         self._in_the_way = 0
         self._put_off.pop(_NO_SEGMENT, None)
-        segment.close()
+
+    def _close_finished(self) -> None:
+        if self._finished is not None:
+            self._finished.close()
+            self._finished = None
 
     def _put_rotation_off(self) -> None:
         self._rotate_at = self._head.sequence + self._settings.segment_rows // 100 + 1

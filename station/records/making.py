@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
 from station.records.errors import JournalInDoubt
 from station.records.files import sync_file, sync_folder
-from station.records.tables import create_segment
+from station.records.tables import segment_statements
 
 Filled = TypeVar("Filled")
 
@@ -27,7 +27,7 @@ def clear_away(folder: Path) -> None:
 
 
 class SegmentInTheMaking:
-    """An empty segment to be filled through `connection`.
+    """An empty file, to become a segment by `lay_out` and to be filled through `connection`.
 
     Its methods raise sqlite3.Error or OSError; after that nothing but `discard` may follow.
     """
@@ -48,10 +48,15 @@ class SegmentInTheMaking:
             # Durability comes from the syncs below.
             self.connection.execute("PRAGMA journal_mode = OFF")
             self.connection.execute("PRAGMA synchronous = OFF")
-            create_segment(self.connection)
         except BaseException:
             self.discard()
             raise
+
+    def lay_out(self) -> Iterator[None]:
+        """Make every table, one at each step."""
+        for statement in segment_statements():
+            self.connection.execute(statement)
+            yield
 
     def sync(self) -> None:
         """Have what was committed so far on the disk, so that less is left for the end. Not within a transaction."""
@@ -88,6 +93,8 @@ def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Fi
     """
     made = SegmentInTheMaking(path)
     try:
+        for _ in made.lay_out():
+            pass
         filled = fill(made.connection)
         made.finish()
     finally:

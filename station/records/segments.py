@@ -94,6 +94,14 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def fold_log(connection: sqlite3.Connection) -> bool:
+    """Move the whole log into the file, and leave it empty. False if a reader is in the middle of it: it is not waited for."""
+    connection.execute("PRAGMA busy_timeout = 0")
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    return not busy
+
+
 def open_for_reading(path: Path, *, finished: bool) -> sqlite3.Connection:
     """Open a segment for reading, while another process may write to it. Raises JournalError."""
     if not is_there(path):

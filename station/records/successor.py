@@ -1,14 +1,15 @@
 """The segment that will follow the one being written: made beside it, a little after each commit.
 
-It takes over the newest segment's tables as they were at one moment, as far as a new segment does, and then each row that
-was changed since, as it is now. So when no such row is left, it is what a segment is that was begun at this very moment.
-Until it gets its name, the journal knows nothing of it.
+It takes over the newest segment's rows, as far as a new segment does, each as it is when its turn comes, and then again
+each row that was changed since it is watched. So when no such row is left, it is what a segment is that was begun at this
+very moment. Until it gets its name, the journal knows nothing of it.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -18,11 +19,22 @@ from station.records.facts.journal import SegmentStarted
 from station.records.making import SegmentInTheMaking
 from station.records.moments import Clock
 from station.records.opening import append_row
-from station.records.segments import segment_number, segment_path
+from station.records.segments import fold_log, segment_number, segment_path
 from station.records.tables import DERIVED_TABLES, KEPT
+
+Row = tuple[object, ...]
 
 SLICE: Final = 200
 """Rows that are taken over after one commit: a few milliseconds, as a commit takes."""
+
+_LOOKS_A_COPY: Final = 15
+"""To take a row over takes as long as to look at so many that are left behind."""
+
+_STATEMENTS: Final = 40
+"""Tables and triggers that are made after one commit: it takes as long."""
+
+_SLICES_A_SYNC: Final = 5
+"""After so many, one commit is followed by a sync instead: it takes longer the more there is to be put on the disk."""
 
 
 class Successor:
@@ -36,11 +48,7 @@ class Successor:
         self._newest = newest
         self._path = path
         self._made = SegmentInTheMaking(segment_path(path.parent, segment_number(path) + 1))
-        try:
-            self._changed = ChangedRows(newest)
-        except BaseException:
-            self._made.discard()
-            raise
+        self._changed = ChangedRows(newest)
         self._left = 0
         """So many changed rows there were after the last slice."""
         self._work = self._slices()
@@ -82,37 +90,66 @@ class Successor:
 
     def _slices(self) -> Generator[None]:
         """Take over what there is, and what changed meanwhile; yield where that is enough after one commit."""
-        is_long, done = False, 0
-        for rows in self._taken_over():
-            done += rows
-            if done >= SLICE:
-                is_long, done = True, 0
+        for made, _ in enumerate(chain(self._made.lay_out(), self._changed.watch()), 1):
+            if made % _STATEMENTS == 0:
                 yield
+        yield
+        yield from self._taken_over()
         while not self._follow():
-            is_long = True
             yield
-        if is_long:
-            # What the end has to wait for is on the disk before.
-            self._newest.execute("PRAGMA wal_checkpoint(PASSIVE)")
-            self._made.sync()
+        yield
+        # What the end has to wait for is on the disk before.
+        fold_log(self._newest)
+        yield
+        self._made.sync()
+        yield
+        while not self._follow():
             yield
-            while not self._follow():
-                yield
 
-    def _taken_over(self) -> Iterator[int]:
-        """Copy the tables as they are now, however long that takes; yield the number of rows again and again."""
+    def _taken_over(self) -> Iterator[None]:
+        """Copy the tables, each row as it is when its turn comes, however long that takes."""
         made = self._made.connection
-        made.execute("ATTACH ? AS finished", (str(self._path),))
-        made.execute("BEGIN")
+        done = slices = 0
         for table in DERIVED_TABLES:
-            # From the first on this connection sees the newest segment as it is at this moment.
-            kept = KEPT.get(table, "TRUE").format(of="finished")
-            taken = made.execute(f"SELECT * FROM finished.{table} WHERE {kept}")  # noqa: S608 - our own names
-            while rows := taken.fetchmany(SLICE):
-                made.executemany(f"INSERT INTO main.{table} VALUES ({_places(rows[0])})", rows)  # noqa: S608 - the same
-                yield len(rows)
-        made.execute("COMMIT")
-        made.execute("DETACH finished")
+            for rows in self._kept_rows(table):
+                made.execute("BEGIN")
+                for row in rows:
+                    _put(made, table, row)
+                made.execute("COMMIT")
+                done += len(rows) + SLICE // _LOOKS_A_COPY
+                if done < SLICE:
+                    continue
+                done = 0
+                yield
+                slices += 1
+                if slices % _SLICES_A_SYNC == 0:
+                    self._made.sync()
+                    yield
+
+    def _kept_rows(self, table: str) -> Iterator[list[Row]]:
+        """Look at a table's rows, so many at a time, and return those that a new segment takes over.
+
+        A finished segment may have a thousand rows for each of them: then it is the looking that takes long.
+        """
+        key, places = ", ".join(self._changed.keys[table]), _places(self._changed.keys[table])
+        kept = KEPT.get(table, "TRUE").format(of="main")
+        before: tuple[str, Key] = "TRUE", ()
+        while True:
+            where, of = before
+            last = self._newest.execute(
+                f"SELECT {key} FROM {table} WHERE {where} ORDER BY {key} LIMIT 1 OFFSET {SLICE - 1}",  # noqa: S608 - our own names
+                of,
+            ).fetchone()
+            if last is not None:
+                where, of = f"{where} AND ({key}) <= ({places})", (*of, *last)
+            # What is kept must not make SQLite look anywhere else.
+            yield self._newest.execute(
+                f"SELECT * FROM {table} WHERE {where} AND iif({kept}, TRUE, FALSE)",  # noqa: S608 - the same
+                of,
+            ).fetchall()
+            if last is None:
+                return
+            before = f"({key}) > ({places})", last
 
     def _follow(self) -> bool:
         """Take over what changed: more than came since the last time, so that it comes to an end. Whether that was all."""
@@ -136,9 +173,13 @@ class Successor:
         if row is None:
             made.execute(f"DELETE FROM {table} WHERE {where}", key)  # noqa: S608 - the same
         else:
-            # A row with which it is at odds has changed too, and its turn comes.
-            made.execute(f"INSERT OR REPLACE INTO {table} VALUES ({_places(row)})", row)  # noqa: S608 - the same
+            _put(made, table, row)
 
 
-def _places(row: tuple[object, ...]) -> str:
-    return ", ".join("?" * len(row))
+def _put(made: sqlite3.Connection, table: str, row: Row) -> None:
+    """Have this row. One with which it is at odds has changed since it was taken over, and its turn comes."""
+    made.execute(f"INSERT OR REPLACE INTO {table} VALUES ({_places(row)})", row)  # noqa: S608 - our own names
+
+
+def _places(of: tuple[object, ...]) -> str:
+    return ", ".join("?" * len(of))

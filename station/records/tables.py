@@ -30,9 +30,15 @@ KEPT: Final = {
     "withdrawn_lines": _OF_OPEN_ORDERS,
     "attempts": f"closed IS NULL OR (work_order IS NOT NULL AND {_OF_OPEN_ORDERS})",
     # A hub that was opened after rows were lost, for as long as it is likely to come again.
-    "hubs": f"wrong_answers > 0 OR chf IN (SELECT chf FROM {{of}}.order_lines WHERE {_OF_OPEN_ORDERS})",  # noqa: S608 - our own words
+    "hubs": (
+        "wrong_answers > 0 OR EXISTS (SELECT 1 FROM {of}.order_lines"  # noqa: S608 - our own words
+        f" WHERE order_lines.chf = hubs.chf AND {_OF_OPEN_ORDERS})"
+    ),
     "package_labels": f"printed IS NULL OR {_OF_OPEN_ORDERS}",
-    "outbox": "acknowledged = 0 OR (kind, number) IN (SELECT kind, max(number) FROM {of}.outbox GROUP BY kind)",
+    "outbox": (
+        "acknowledged = 0"
+        " OR number = (SELECT max(number) FROM {of}.outbox AS same WHERE same.kind = outbox.kind)"
+    ),
     # The last number is not to be given again.
     "cartons": f"{_OF_OPEN_ORDERS} OR number = (SELECT max(number) FROM {{of}}.cartons)",  # noqa: S608 - the same
     "pallets": f"{_OF_OPEN_ORDERS} OR number = (SELECT max(number) FROM {{of}}.pallets)",  # noqa: S608 - the same
@@ -357,6 +363,8 @@ CREATE TABLE stopped_releases (
 ) WITHOUT ROWID;
 """
 
+_EVERY_DERIVED: Final = DERIVED + TABLES_OF_3 + TABLES_OF_4 + TABLES_OF_5
+
 DERIVED_TABLES: Final = (
     "station",
     "identities",
@@ -401,20 +409,32 @@ def tables_version(segment: sqlite3.Connection) -> int:
     return found[0]
 
 
+def segment_statements() -> tuple[str, ...]:
+    """Return what makes every table of a segment in an empty database, statement by statement."""
+    return (
+        *_statements(EVENTS),
+        *_statements(_EVERY_DERIVED),
+        f"PRAGMA application_id = {APPLICATION_ID}",
+        f"PRAGMA user_version = {TABLES_VERSION}",
+    )
+
+
 def create_segment(connection: sqlite3.Connection) -> None:
     """Make every table of a segment in an empty database."""
-    run_script(connection, EVENTS)
-    create_derived(connection)
-    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    connection.execute(f"PRAGMA user_version = {TABLES_VERSION}")
+    for statement in segment_statements():
+        connection.execute(statement)
 
 
 def create_derived(connection: sqlite3.Connection) -> None:
     """Make the derived tables, empty. May run within a transaction."""
-    run_script(connection, DERIVED + TABLES_OF_3 + TABLES_OF_4 + TABLES_OF_5)
+    run_script(connection, _EVERY_DERIVED)
 
 
 def run_script(connection: sqlite3.Connection, script: str) -> None:
     """Run the statements of a script. Unlike `executescript`, this ends no transaction that is open."""
-    for statement in script.split(";\n"):
+    for statement in _statements(script):
         connection.execute(statement)
+
+
+def _statements(script: str) -> list[str]:
+    return script.split(";\n")

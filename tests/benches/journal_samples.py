@@ -57,6 +57,13 @@ def write(ledger: Ledger, *events: Event) -> tuple[RecordedEvent, ...]:
     return outcome
 
 
+def next_segment(ledger: Ledger, folder: Path) -> None:
+    """Write until another segment has begun: it is made a little after each commit."""
+    before = segment_paths(folder)
+    while segment_paths(folder) == before:
+        write(ledger, STARTED)
+
+
 async def rotated(journal: Journal, folder: Path) -> None:
     """Append until another segment has begun. No one append is sure to do it: a reader puts a rotation off."""
     before = segment_paths(folder)

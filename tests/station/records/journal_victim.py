@@ -43,6 +43,14 @@ def die(*_: object, **__: object) -> None:
     os._exit(DEATH)
 
 
+def dying_after(work: Callable[..., object]) -> Callable[..., object]:
+    def done(*given: object) -> None:
+        work(*given)
+        die()
+
+    return done
+
+
 def die_at_statement(prefix: str) -> Callable[[str], None]:
     def look(statement: str) -> None:
         if statement.startswith(prefix):
@@ -60,10 +68,14 @@ def work_until(folder: Path, point: str) -> None:
                 ledger._opened().set_trace_callback(die_at_statement("INSERT INTO outbox"))
             case "checkpoint":
                 ledger._opened().set_trace_callback(die_at_statement("PRAGMA wal_checkpoint"))
-            case "segment whole":
+            case "segment made":
                 making.sync_file = die
+            case "segment whole":
+                Path.rename = die  # type: ignore[method-assign,assignment]
             case "segment renamed":
                 making.sync_folder = die
+            case "segment begun":
+                successor.Successor.finish = dying_after(successor.Successor.finish)
             case "taking over":
                 successor.SLICE = 1
                 successor.Successor._follow = die

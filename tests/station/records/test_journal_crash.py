@@ -64,8 +64,10 @@ def test_killed_at_random_nothing_acknowledged_is_lost(folder: Path) -> None:
         "checkpoint",
         "taking over",
         "following",
+        "segment made",
         "segment whole",
         "segment renamed",
+        "segment begun",
         "published head",
     ],
 )

@@ -15,6 +15,7 @@ from benches.journal_samples import (
     chf,
     closed,
     ledger_in,
+    next_segment,
     one_result,
     opened,
     order_events,
@@ -45,20 +46,22 @@ from station.records.verify import verify
 def test_segments_follow_each_other_and_answer_as_one(folder: Path) -> None:
     with ledger_in(folder, segment_rows=10) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events(hubs=20))
-        rows = [one_result(ledger, number) for number in range(20)]
-        assert len(segment_paths(folder)) == 5
+        for number in range(20):
+            one_result(ledger, number)
+            if number % 5 == 4:
+                next_segment(ledger, folder)
         write(ledger, MessagesAcknowledged(message="order", numbers=(1, 2)))
         assert [result.number.number for result in reader.waiting_messages(99)] == list(range(1, 21))
         life = reader.life_of(chf(0))
         assert [recorded.sequence for recorded in life.events] == [5, 6]
         write(ledger, MessagesAcknowledged(message="result", numbers=tuple(range(1, 21))))
-        write(ledger, MessagesRepublished(message="result", first=1, last=2))
+        (last,) = write(ledger, MessagesRepublished(message="result", first=1, last=2))
         assert [result.number.number for result in reader.waiting_messages(99)] == [1, 2]
         started = [row for row in reader.events() if isinstance(row.event, SegmentStarted)]
         assert [row.event.previous_segment for row in started] == [p.name for p in segment_paths(folder)[:-1]]
     found = verify(folder)
     assert len(found.segments) == 5
-    assert found.events == rows[-1].sequence + 3
+    assert found.events == last.sequence
     assert rebuild(folder).differing == ()
 
 
@@ -108,8 +111,8 @@ def test_what_is_over_stays_behind_and_is_found(folder: Path) -> None:
 
 def test_a_finished_segment_is_one_file(folder: Path) -> None:
     with ledger_in(folder, segment_rows=4) as ledger:
-        for _ in range(6):
-            write(ledger, STARTED)
+        next_segment(ledger, folder)
+        write(ledger, STARTED)
         assert sorted(path.name for path in folder.iterdir() if "000001" in path.name) == [
             "journal-000001.sqlite"
         ]
@@ -188,8 +191,7 @@ def test_a_segment_in_the_making_that_was_left_or_failed_is_made_anew(
         assert ledger.put_off == ("no new segment could be begun (disk I/O error)",), "it is not begun yet"
     assert not list(folder.glob("*.partial")), "a ledger that is closed leaves it"
     with ledger_in(folder, segment_rows=20) as ledger:
-        while len(segment_paths(folder)) == 1:
-            write(ledger, STARTED)
+        next_segment(ledger, folder)
     assert rebuild(folder).differing == ()
     verify(folder)
 
@@ -201,9 +203,7 @@ def test_a_half_made_segment_is_made_anew(folder: Path) -> None:
         (folder / f"journal-00000{left}").write_bytes(b"half")
     with ledger_in(folder, segment_rows=2) as ledger:
         assert not list(folder.glob("*.partial*")), "nobody would ever remove it"
-        write(ledger, STARTED)
-        write(ledger, STARTED)
-    assert len(segment_paths(folder)) >= 2
+        next_segment(ledger, folder)
     verify(folder)
 
 
@@ -263,13 +263,11 @@ def test_a_segment_that_cannot_be_begun_leaves_the_old_one_in_use(folder: Path) 
     with ledger_in(folder, segment_rows=3) as ledger:
         write(ledger, STARTED)
         with file_size_limit(50_000):
-            for _ in range(2):
-                ledger.commit([(STARTED,)])
-                ledger.tidy(idle=True)
+            while not ledger.put_off:
+                write(ledger, STARTED)
         assert len(segment_paths(folder)) == 1
         assert not list(folder.glob("*.partial"))
-        write(ledger, STARTED)  # and as soon as there is room
-        assert len(segment_paths(folder)) == 2
+        next_segment(ledger, folder)  # as soon as there is room
     verify(folder)
 
 
@@ -318,13 +316,13 @@ def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later
 ) -> None:
     with ledger_in(folder, segment_rows=2) as ledger, JournalReader(folder) as reader:
         assert reader.waiting_messages(9) == ()
-        while len(segment_paths(folder)) == 1:
-            write(ledger, STARTED)
+        next_segment(ledger, folder)
         # The next segment is begun, and nobody has opened it yet.
         with descriptors_left(left):
             with pytest.raises(NoDescriptors):
                 ledger.commit([(STARTED,)])
-            with pytest.raises(NoDescriptors) if left == 0 else nullcontext():  # one file is enough to read
+            # The files of the segment before are in use until the next commit; then one is enough to read.
+            with pytest.raises(NoDescriptors) if left < 2 else nullcontext():
                 assert reader.waiting_messages(9) == ()
         write(ledger, STARTED)
         assert reader.waiting_messages(9) == ()

@@ -6,7 +6,7 @@ from typing import Final
 
 _PLAIN: Final = """
 title next nothing_waits scan scan_hint scan_asked scan_unsure jig signed_on nobody stands_still
-stands_since daemon_ended daemon_away no_order recorded sound_on sound_off theme_auto theme_light
+stands_since daemon_ended daemon_silent daemon_away no_order recorded sound_on sound_off theme_auto theme_light
 theme_dark theme_contrast lang views written view_bench view_orders view_problem ask_unsure ask_done
 supervisor who_asks name pin find_hub find no_orders orders_open orders_closed order_number progress
 hubs without_result on_jigs imported closed_because state_passed state_already_current

@@ -12,17 +12,12 @@ from pathlib import Path
 
 import httpx
 
+from benches.brokers import free_port
 from benches.certificates import Authority
 from benches.looking import until, until_so
 from benches.processes import running
 
 _PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @asynccontextmanager

@@ -18,7 +18,11 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
-from selenium.common.exceptions import WebDriverException
+from selenium.common.exceptions import (
+    ElementClickInterceptedException,
+    StaleElementReferenceException,
+    WebDriverException,
+)
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -27,7 +31,7 @@ from selenium.webdriver.remote.webelement import WebElement
 from benches.processes import running
 
 PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 60
 SIZES = ((1920, 1080), (1366, 768))
 CLIPPED = """
   return [...document.querySelectorAll('.tile')].flatMap(tile => ['.word', '.line', '.foot'].filter(name => {
@@ -63,7 +67,9 @@ AXE = """
   axe.run(document, { resultTypes: ['violations'] }).then(found => JSON.stringify(found.violations.map(each =>
     [each.id, each.help, each.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + ' ' + node.failureSummary)])))
 """
-AWAKE = "document.querySelector('.veil').hidden"
+AWAKE = "document.querySelector('main').ariaBusy === 'false'"
+"""All that is shown is what is known now."""
+VEILED = "!document.querySelector('.veil').hidden"
 PIXELS_A_MILLIMETRE = 1920 / 597.7
 """Of a 27-inch full-HD screen."""
 
@@ -89,8 +95,8 @@ class Page:
         return time.monotonic() - begun
 
     async def _is_so(self, what: str, *values: object) -> bool:
-        try:
-            return bool(await self.script(f"return {what}", *values))
+        try:  # nothing is so on a page whose scripts may not have begun
+            return bool(await self.script(f"return document.readyState === 'complete' && ({what})", *values))
         except WebDriverException:  # the page is just being loaded anew
             return False
 
@@ -109,25 +115,41 @@ class Page:
         await self.do(self.browser.switch_to.active_element.send_keys, text)
 
     async def scan(self, text: str, kind: str) -> str:
+        await self._forget_answer()
         await self.type(f"{text}{Keys.ENTER}")
+        return await self.answered(kind)
+
+    async def answered(self, kind: str) -> str:
         await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
         return str(await self.script("return document.querySelector('.answer').textContent"))
 
+    async def _forget_answer(self) -> None:
+        """What was answered before is no answer to what comes."""
+        await self.script("document.querySelector('.answer').dataset.kind = ''")
+
     async def fill(self, selector: str, text: object) -> None:
         """Put a text into a field, or choose a file by its path."""
-        await self.do((await self._found(selector)).send_keys, str(text))
+        await self._at(selector, lambda field: field.send_keys(str(text)))
 
     async def press(self, selector: str, kind: str) -> None:
         """Press a button whose answer is of this kind, on this page or on the one it leads to."""
-        button = await self._found(selector)
-        await self.script("document.querySelector('.answer').dataset.kind = ''")
+        await self._forget_answer()
         # By the mouse: a window that has just got the focus gives it to the box for scans, and Enter with it.
-        await self.do(button.click)
-        await self.until("document.querySelector('.answer').dataset.kind === arguments[0]", kind)
+        await self._at(selector, lambda button: button.click())
+        await self.answered(kind)
 
-    async def _found(self, selector: str) -> WebElement:
-        await self.until("document.querySelector(arguments[0]) !== null", selector)
-        return await asyncio.to_thread(self.browser.find_element, By.CSS_SELECTOR, selector)
+    async def _at(self, selector: str, act: Callable[[WebElement], None]) -> None:
+        """Do something with what is there, once nothing lies over it: the veil does while the station's process is starved."""
+        begun = time.monotonic()
+        while True:
+            await self.until("document.querySelector(arguments[0]) !== null", selector)
+            found = await asyncio.to_thread(self.browser.find_element, By.CSS_SELECTOR, selector)
+            try:
+                await self.do(act, found)
+            except (ElementClickInterceptedException, StaleElementReferenceException):  # and nothing was done
+                assert time.monotonic() < begun + PATIENCE_SECONDS, (selector, await self.text())
+            else:
+                return
 
     async def capital_millimetres(self) -> float:
         """Measure a tile's capitals as a 27-inch full-HD screen shows them."""
@@ -140,8 +162,7 @@ class Page:
     async def open(self, port: int, path: str) -> None:
         """Load a page, and wait until it is alive: one that the station had not answered yet loads itself anew."""
         await self.do(self.browser.get, f"http://127.0.0.1:{port}{path}")
-        filled = "document.body.dataset.retry === undefined"
-        await self.until(f"{AWAKE} && {filled} && document.querySelector('.clock').textContent !== ''")
+        await self.until(AWAKE)
 
     async def until_loaded(self, what: str) -> None:
         """Load a page that is not followed, again and again, until an expression is true on it."""
@@ -149,6 +170,7 @@ class Page:
         while not await self._is_so(what):
             assert time.monotonic() < begun + PATIENCE_SECONDS, (what, await self.text())
             await self.do(self.browser.refresh)
+        await self.until(AWAKE)
 
     async def pictures(self, folder: Path, name: str) -> None:
         """Keep what is seen on two screens, where nothing may be cut off, and every target is large enough for a glove."""
@@ -204,12 +226,6 @@ class Page:
             # As a key: what is sent to a field for files would be taken for a path.
             await self.do(ActionChains(self.browser).send_keys(Keys.TAB).perform)
         raise AssertionError(f"{selector} is not reached by the keyboard")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def screen(

@@ -6,9 +6,10 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from page import AWAKE, PATIENCE_SECONDS, Page, free_port, longer_texts, screen, until_served
+from page import AWAKE, PATIENCE_SECONDS, VEILED, Page, longer_texts, screen, until_served
 from selenium.webdriver import Chrome
 
+from benches.brokers import free_port
 from benches.station_bench import Bench, give_order, slot
 from benches.station_daemon import running_daemon
 from station.domain.phase import SlotPhase
@@ -39,7 +40,7 @@ async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Pa
         process = served.enter_context(screen(desk, port))
         await until_served(port)
         await page.do(browser.get, f"http://127.0.0.1:{port}/")
-        await page.until(f"!{AWAKE}")  # there is no station yet
+        await page.until(VEILED)  # there is no station yet
         async with running_daemon(settings) as station:
             await page.until(f"{AWAKE} && document.querySelectorAll('.tile').length === 24")
             await page.todo("jig1/1", "wait")
@@ -64,7 +65,7 @@ async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Pa
             assert await page.script("return document.querySelector('#scan').value") == "jig2/"
 
             process.terminate()
-            await page.until(f"!{AWAKE}")
+            await page.until(VEILED)
             process.wait(PATIENCE_SECONDS)
             await page.pictures(pictures, "bench-still")
             process = served.enter_context(screen(desk, port))
@@ -74,7 +75,7 @@ async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Pa
             await page.todo("jig1/1", "pass")
             assert "jig2" in await page.scan("1", "taken")
             assert station.view(FIRST).phase is SlotPhase.PASSED
-        await page.until(f"!{AWAKE}")  # the station has stopped: green stands over nothing that is not known
+        await page.until(VEILED)  # the station has stopped: green stands over nothing that is not known
         longer = settings.model_copy(update={"language": str(longer_texts(tmp_path / "long.toml"))})
         async with running_daemon(longer):
             await page.until(AWAKE)

@@ -8,10 +8,11 @@ from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 
 import pytest
-from page import PATIENCE_SECONDS, PROGRAM, Page, free_port, until_served
+from page import PATIENCE_SECONDS, PROGRAM, Page, until_served
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
+from benches.brokers import free_port
 from benches.inventory_desk import Desk, asked, held
 from benches.processes import running
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of
@@ -85,13 +86,6 @@ class Pages(Page):
             await self.type(text)
         await self.tab_to(f"form[data-request={form}] button[type=submit]")
         await self.type(Keys.ENTER)
-
-    async def answered(self, kind: str) -> str:
-        await self.until(
-            "document.querySelector('.answer').dataset.kind === arguments[0] && document.readyState === 'complete'",
-            kind,
-        )
-        return str(await self.script("return document.querySelector('.answer').textContent"))
 
     async def judge(self, port: int, path: str, name: str, pictures: Path) -> None:
         """Look at a page, some in the dark as well, and have axe judge it."""

@@ -6,16 +6,21 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from page import AWAKE, PATIENCE_SECONDS, Page, free_port, screen, until_served
+from page import AWAKE, PATIENCE_SECONDS, VEILED, Page, screen, until_served
 from selenium.webdriver import Chrome
 
-from benches.brokers import mosquitto
+from benches.brokers import free_port, mosquitto
 from benches.station_bench import Bench, at_broker, give_order, slot
 from benches.station_daemon import outcomes, running_daemon
 from station.domain.outcome import Outcome
 
 pytestmark = pytest.mark.browser
 LEFT, OTHER = slot(1), slot(2)
+NOTE_WHETHER_LIFTED = """
+  window.lifted = false;
+  const veil = document.querySelector('.veil');
+  new MutationObserver(() => { window.lifted ||= veil.hidden; }).observe(veil, { attributes: true });
+"""
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS * 20)
@@ -51,12 +56,15 @@ async def test_what_is_lost_under_an_open_page_is_said_and_comes_back(
 
             await page.open(port, "/")
             await page.todo("jig1/2", "pass")
-        await page.until(f"!{AWAKE}")  # the station has ended
-        process.terminate()
-        process.wait(PATIENCE_SECONDS)
+            process.terminate()
+            process.wait(PATIENCE_SECONDS)
+            await page.until(VEILED)
+        # The station ends while nothing tells of it: what is green under the veil is shown no more.
+        await page.script(NOTE_WHETHER_LIFTED)
+        process = served.enter_context(screen(desk, port))
+        await page.until("document.querySelector('.still').textContent === 'The station does not answer'")
+        assert await page.script("return lifted") is False
         async with running_daemon(settings):
-            process = served.enter_context(screen(desk, port))
-            await until_served(port)
             await page.until(AWAKE)
             await page.todo("jig1/2", "pass")
             await bench.seat(hub, LEFT)

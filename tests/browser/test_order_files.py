@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from page import PATIENCE_SECONDS, Page, free_port, screen, until_served
+from page import PATIENCE_SECONDS, Page, longer_texts, screen, until_served
 from selenium.webdriver import Chrome
 
+from benches.brokers import free_port
 from benches.station_bench import Bench, order_csv
 from benches.station_daemon import running_daemon
 from station.people.operators import Operators, PersonRole
@@ -67,4 +68,13 @@ async def test_an_order_is_taken_from_its_file_and_amended_as_it_was_shown(
             await page.until(
                 "document.querySelector('main').innerText.includes(arguments[0])", str(third.chf)
             )
+        longer = settings.model_copy(update={"language": str(longer_texts(tmp_path / "long.toml"))})
+        async with running_daemon(longer):
+            await page.open(port, "/orders/show?order=WO-2")
+            await page.until_loaded("document.querySelector('h2').textContent.includes('ee')")
+            file.write_bytes(order_csv(second, third, order="WO-2"))
+            await page.fill(f"{amending} [type=file]", file)
+            await page.fill(f"{amending} [name=by]", "Sue")
+            await sign(amending, ".compare", "taken")
+            await page.pictures(pictures, "order-amending-longer")
         process.terminate()

@@ -6,10 +6,11 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from page import PATIENCE_SECONDS, Page, free_port, longer_texts, screen, until_served
+from page import PATIENCE_SECONDS, Page, longer_texts, screen, until_served
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.keys import Keys
 
+from benches.brokers import free_port
 from benches.station_bench import Bench, StockHub, give_order, slot
 from benches.station_daemon import RunningDaemon, running_daemon
 from station.domain.phase import SlotPhase
@@ -19,6 +20,7 @@ from station.screen.parts import VIEWS
 pytestmark = pytest.mark.browser
 BADGE, PIN = "REFLASHBADGE0002", "24681357"
 FIRST, SECOND, PALLET = "CTN00000013", "CTN00000021", "PLT00000013"
+MORE_PAGES = (("box", f"/box?code={FIRST}"), ("codes", "/codes"))
 
 
 @pytest.mark.timeout(PATIENCE_SECONDS * 20)
@@ -63,8 +65,8 @@ async def test_a_pallet_from_sign_on_to_the_order_s_end(
         longer = settings.model_copy(update={"language": str(longer_texts(tmp_path / "long.toml"))})
         async with running_daemon(longer):
             await page.open(port, "/orders")
-            await page.until("document.querySelector('h1').textContent.startsWith('Orderse')")
-            for view, path in VIEWS[1:]:
+            await page.until_loaded("document.querySelector('h1').textContent.startsWith('Orderse')")
+            for view, path in (*VIEWS[1:], *MORE_PAGES):
                 await page.open(port, path)
                 await page.pictures(pictures, f"{view}-longer")
         complaints = [each["message"] for each in await page.do(browser.get_log, "browser")]
@@ -130,7 +132,7 @@ async def look_at_hubs(page: Page, port: int, hub: StockHub, pictures: Path) -> 
     await page.until("location.pathname === '/hubs' && document.body.innerText.includes(arguments[0])", FIRST)
     await page.pictures(pictures, "hub")
     await page.axe("hub")
-    for view, path in (("box", f"/box?code={FIRST}"), ("codes", "/codes")):
+    for view, path in MORE_PAGES:
         await page.open(port, path)
         await page.pictures(pictures, view)
         await page.axe(view)

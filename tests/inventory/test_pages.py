@@ -19,11 +19,12 @@ import httpx
 import pytest
 from sqlalchemy import func, select, update
 
+from benches.brokers import free_port
 from benches.certificates import Authority
 from benches.inventory_desk import Desk, asked, held
 from benches.looking import until
 from benches.processes import running
-from benches.screen_process import free_port, is_served
+from benches.screen_process import is_served
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
 from benches.told_upstream import tell_upstream
 from inventory.database.engine import Database

@@ -1,5 +1,5 @@
 // The bench view: writes what the server says into the page, and counts down.
-import { ahead, begin, begun, clock, find, say, write } from "./frame.js";
+import { ahead, begin, begun, clock, find, reload, say, write } from "./frame.js";
 import { play } from "./sounds.js";
 
 const page = document.body;
@@ -47,7 +47,7 @@ function countDown(element) {
 
 begin((name, content) => {
   const element = parts.get(name);
-  if (name === "layout") { if (content !== page.dataset.layout) location.reload(); }
+  if (name === "layout") { if (content !== page.dataset.layout) reload(); }
   else if (name === "bench") {
     const { first, people } = content;
     show(element, { ...content, ...first, where: first.where || say("Nothing"), people: people || say("Nobody") });

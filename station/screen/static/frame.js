@@ -24,7 +24,8 @@ export function rows(body, lines) {
   }));
 }
 
-// What stands over the page: it stands still, or the station does not answer.
+// What stands over the page: it stands still, or the station does not answer. What had stood still is true again only once the
+// server has said that the station is there.
 const veil = find(".veil");
 let still = null;
 let away = page.dataset.retry === undefined ? null : ""; // this page could not be filled: it is as if it had been away
@@ -35,21 +36,35 @@ function lower() {
   veil.hidden = still === null && away === null;
   write(find(".still", veil), veil.hidden ? "" : title);
   write(find(".why", veil), veil.hidden ? "" : why);
+  settle();
+}
+
+/** A page is busy until all that it shows is what is known now. */
+function settle() {
+  find("main").setAttribute("aria-busy", !begun || !veil.hidden || leaving);
+}
+
+let leaving = false;
+/** Load the page anew; what was answered last is shown there, too. */
+export function reload() {
+  leaving = true;
+  location.reload();
 }
 
 /** Follow the bench: `onPart(name, content)` hears of what this file does not show itself, `onBack()` that all is true again. */
 export function begin(onPart = () => {}, onBack = () => {}) {
   follow({
     onHello(version) {
-      if (version !== page.dataset.version) location.reload(); // what is typed is kept, see below
+      if (version !== page.dataset.version) reload(); // what is typed is kept, see below
+      if (still !== null) away ??= "";
     },
     onPart(name, content) {
-      if (name === "beat") { ahead = content - Date.now() / 1000; begun = true; }
+      if (name === "beat") { ahead = content - Date.now() / 1000; begun = true; settle(); }
       if (name === "daemon") {
         const back = away !== null && content.away === null;
         away = content.away;
-        lower();
         if (back) onBack();
+        lower();
       }
       else if (name.startsWith("scan ")) ofScannerAt(content);
       else onPart(name, content);
@@ -63,9 +78,12 @@ const box = find("#scan");
 const shown = find(".answer");
 export const self = sessionStorage.getItem("page") ?? crypto.randomUUID();
 sessionStorage.setItem("page", self);
-box.value = sessionStorage.getItem("typed") ?? "";
-box.addEventListener("input", () => sessionStorage.setItem("typed", box.value));
+box.value = (sessionStorage.getItem("typed") ?? "") + box.value; // somebody may have typed before this was loaded
+const keep = () => sessionStorage.setItem("typed", box.value);
+box.addEventListener("input", keep);
+keep();
 let sending = Promise.resolve();
+let underWay = null;
 const heard = [];
 /** Have a function told of each answer to a scan from this page. */
 export const onAnswer = (listener) => heard.push(listener);
@@ -81,6 +99,7 @@ const SHOWABLE = /^(?:(?:CHF|GPF)[ :=]+)?(?:[0-9A-F]{2}[:-]?){7}[0-9A-F]{2}$|^[\
 async function send(text) {
   shown.dataset.kind = "asked";
   write(shown, say("Asked"));
+  underWay = text;
   try {
     const reply = await post("/scan", { page: self, view: page.dataset.view, text });
     if (!reply.ok) throw new Error(reply.status);
@@ -89,10 +108,18 @@ async function send(text) {
     if (said.go) { answerOver(said.kind, said.line); location.assign(said.go); }
     heard.forEach((listener) => listener(said));
   } catch {
-    // It may have been taken: nobody is told either way. Of what may be a badge nothing is shown.
-    answer("person", SHOWABLE.test(text.trim()) ? `${text.trim()}: ${say("Unsure")}` : say("Unsure"));
+    answer("person", unsure(text));
   }
+  underWay = null;
 }
+
+/** It may have been taken: nobody is told either way. Of what may be a badge nothing is shown. */
+const unsure = (text) => (SHOWABLE.test(text.trim()) ? `${text.trim()}: ${say("Unsure")}` : say("Unsure"));
+
+window.addEventListener("pagehide", () => {
+  if (underWay !== null) answerOver("person", unsure(underWay));
+  else if (leaving && shown.textContent !== "") answerOver(shown.dataset.kind, shown.textContent);
+});
 
 export function scan(text) {
   if (text.trim()) sending = sending.then(() => send(text));

@@ -48,7 +48,11 @@ onAnswer((said) => {
   told.length = Math.min(told.length, SHOWN);
   rows(find("#told"), told);
   showChosen(said.chosen);
-  if (said.hub) find("#decide [name=id]").value = said.hub;
+  if (said.hub) {
+    const field = find("#decide [name=id]");
+    field.value = said.hub;
+    field.dispatchEvent(new Event("input", { bubbles: true })); // another hub is another decision
+  }
   if (said.code === "supervisor") {
     find("#supervised").open = true;
     find("#decide [name=by]").focus();

@@ -18,7 +18,7 @@ export function follow({ onPart, onHello, onStill }) {
     opened = Date.now();
     source = new EventSource("/stream");
     source.addEventListener("error", () => source.close()); // the browser's own tries come ever more seldom
-    source.addEventListener("hello", (event) => { alive(); onHello(JSON.parse(event.data)); });
+    source.addEventListener("hello", (event) => { onHello(JSON.parse(event.data)); alive(); });
     source.addEventListener("part", (event) => { alive(); onPart(event.lastEventId, JSON.parse(event.data)); });
   };
   const alive = () => {

@@ -6,14 +6,16 @@ import asyncio
 import contextlib
 import http.client
 import json
-import socket
 import sys
+import time
 from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
+from benches.brokers import free_port
 from benches.processes import running
+from benches.screen_process import is_served
 from station.domain.interlock import interlock
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.phase import SlotPhase
@@ -35,17 +37,13 @@ def place(number: int, name: str = "jig1") -> SlotName:
 
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
+    number = free_port()
     desk = tmp_path_factory.mktemp("desk") / "desk.sock"
     command = (*PROGRAM, "screen", "--desk", desk, "--port", number, "--without-login")
     with running(command) as process:
-        while True:  # it tells of nothing that it serves now
-            with socket.socket() as asked:
-                if asked.connect_ex(("127.0.0.1", number)) == 0:
-                    break
+        while not is_served(number):  # nothing tells of it
             assert process.poll() is None
+            time.sleep(0.02)
         yield number
         process.terminate()
 
@@ -161,12 +159,14 @@ def test_what_a_page_asks_is_one_request_of_the_desk(
 
 
 def test_without_a_daemon_the_stream_lives_and_says_so(port: int) -> None:
+    lines = []
     with asking(port, "GET", "/stream") as answer:
-        lines = [answer.readline().decode().strip() for _ in range(20)]
-    assert "event: hello" in lines
-    assert "id: beat" in lines
-    away = next(json.loads(line[6:])["away"] for line in lines if line.startswith('data: {"away"'))
-    assert "no daemon" in away
+        for line in answer:
+            lines.append(line.decode().strip())
+            if "id: beat" in lines and any("no daemon" in each for each in lines):
+                break
+    assert lines.index("event: hello") < lines.index("id: daemon")
+    assert 'data: {"away":null}' not in lines
 
 
 async def test_who_reads_slowly_skips_what_was_replaced_and_keeps_nobody_waiting() -> None:

@@ -13,26 +13,21 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benches.brokers import free_port
 from benches.looking import until
 from benches.processes import run, running, wait_for
-from benches.screen_process import free_port
+from benches.screen_process import is_served
 from station.certificates.issuing import Profile, issue, make_authority, renew
 
 PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
 
 
-def test_a_stop_with_open_streams_is_in_good_order(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+async def test_a_stop_with_open_streams_is_in_good_order(tmp_path: Path) -> None:
+    port = free_port()
     command = (*PROGRAM, "screen", "--desk", tmp_path / "desk.sock", "--port", port, "--without-login")
     with (tmp_path / "said").open("w+") as said:
         with running(command, stderr=subprocess.STDOUT, stdout=said) as process:
-            while True:  # it tells of nothing that it serves now
-                with socket.socket() as asked:
-                    if asked.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                assert process.poll() is None
+            await until(lambda: process.poll() is not None or is_served(port))
             with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as browser:
                 browser.request("GET", "/stream")
                 stream = browser.getresponse()
@@ -70,15 +65,11 @@ async def test_a_renewed_certificate_is_taken_while_a_page_stays_open_and_one_fo
         ):
             return ssl.DER_cert_to_PEM_cert(secured.getpeercert(binary_form=True) or b"").encode()
 
-    def is_served() -> bool:
-        assert process.poll() is None, said.read_text()
-        with socket.socket() as asked:
-            return asked.connect_ex(("127.0.0.1", port)) == 0
-
     command = (*PROGRAM, "screen", "--desk", tmp_path / "desk.sock", "--port", port)
     given = ("--certificate", file, "--key", key)
     with said.open("w") as out, running((*command, *given), stderr=subprocess.STDOUT, stdout=out) as process:
-        await until(is_served)
+        await until(lambda: process.poll() is not None or is_served(port))
+        assert process.poll() is None, said.read_text()
         first = await asyncio.to_thread(shown)
         assert first.split() == file.read_bytes().split()
         with (

@@ -496,7 +496,7 @@ PROMISE_MUTANTS = (
     Mutant(
         "guesses cost nothing",
         "station/web/throttle.py",
-        "        return max(owed - (FREE_GUESSES - 1) * SECONDS_A_GUESS, 0.0)\n",
+        "        return max(owed - (FREE_GUESSES * share - 1) * SECONDS_A_GUESS / share, 0.0)\n",
         "        return max(owed - SECONDS_A_GUESS * 1e9, 0.0)\n",
         (
             "tests/station/screen/test_screen_access.py::test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place",

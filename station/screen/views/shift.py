@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ class _Told:
 def shift_view(parts: Parts) -> APIRouter:
     """Return the route of this view."""
     router = APIRouter()
+    # One at a time: figures take a core while they are reckoned, and every page asks for them anew.
+    room = asyncio.Semaphore(1)
 
     @router.get("/shift")
     async def shift(request: Request, of: Of = Of.SHIFT) -> Response:
@@ -56,7 +59,8 @@ def shift_view(parts: Parts) -> APIRouter:
         )
         texts = parts.mirror.sentences.texts
         try:
-            told = await apart("figures", lambda: _told(parts, began, now, texts))
+            async with room:
+                told = await apart("figures", lambda: _told(parts, began, now, texts))
         except ReportError as error:
             raise Unavailable(str(error)) from error
         return parts.page(

@@ -7,10 +7,14 @@ import contextlib
 import http.client
 import json
 import sys
+import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from benches.brokers import free_port
@@ -22,10 +26,14 @@ from station.domain.phase import SlotPhase
 from station.domain.reason import Reason
 from station.domain.slot_name import SlotName
 from station.domain.slot_view import SlotView
+from station.reports.errors import ReportError
+from station.screen.app import screen_app
 from station.screen.board import Board
 from station.screen.tiles import comes_first, jig, tile
+from station.screen.views import shift
 from station.sentences import Sentences
 from station.texts.texts import ENGLISH
+from station.web.address import Address
 
 PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
 SENTENCES = Sentences(ENGLISH)
@@ -222,3 +230,24 @@ def test_what_comes_first_is_said_first_with_every_slot_where_it_waits() -> None
     }
     assert comes_first([*slots, failed], SENTENCES)["word"] == "FAIL"
     assert comes_first([], SENTENCES)["word"] == ""
+
+
+async def test_figures_are_reckoned_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    meeting, met = threading.Barrier(2), threading.Event()
+
+    def reckon(*_: object) -> NoReturn:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait(0.2)
+            met.set()
+        meeting.reset()
+        raise ReportError("there are no figures")
+
+    monkeypatch.setattr(shift, "_told", reckon)
+    app = screen_app(tmp_path / "desk.sock", tmp_path, Address(host="127.0.0.1", port=8080), sign_on=False)
+    asked = httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://127.0.0.1:8080", timeout=60
+    )
+    async with asked as page:
+        answers = await asyncio.gather(*(page.get("/shift?of=day") for _ in range(3)))
+    assert [each.status_code for each in answers] == [503] * 3
+    assert not met.is_set()

@@ -34,7 +34,7 @@ from station.settings import StationSettings
 from station.web import connection
 from station.web.certificate import address_of
 from station.web.connection import config_of
-from station.web.throttle import FREE_GUESSES, SECONDS_A_GUESS, Throttle
+from station.web.throttle import FREE_GUESSES, NETWORKS_SHARE, SECONDS_A_GUESS, Throttle
 
 PIN, BADGE = "135797", "4711AB42"
 PAGE = "00000000-0000-4000-8000-000000000000"
@@ -260,14 +260,23 @@ def test_after_a_few_wrong_guesses_there_is_one_a_minute_from_each_place() -> No
     for number in range(FREE_GUESSES):
         assert throttle.wait("2001:db8::1", 0.0) == 0.0, number
         throttle.wrong("2001:db8::1", 0.0)
-    assert throttle.wait("2001:db8::ffff:1", 0.0) == SECONDS_A_GUESS, "one has a whole /64"
-    assert throttle.wait("2001:db8:1::1", 0.0) == throttle.wait("192.0.2.1", 0.0) == 0.0
+    assert throttle.wait("2001:db8::1", 0.0) == SECONDS_A_GUESS
+    assert throttle.wait("2001:db8::ffff:1", 0.0) == 0.0, "who works beside them goes on"
     tried = 0
     for second in range(3600):
         if throttle.wait("2001:db8::1", second) == 0.0:
             throttle.wrong("2001:db8::1", second)
             tried += 1
     assert tried <= 60
+    for link, prefix in (("%eth0", "fe80::"), ("", "2001:db8:2::")):
+        tried = 0
+        for number in range(3600):
+            if throttle.wait(f"{prefix}{number:x}{link}", number) == 0.0:
+                throttle.wrong(f"{prefix}{number:x}{link}", number)
+                tried += 1
+        assert tried <= NETWORKS_SHARE * (FREE_GUESSES + 60), "one has a whole /64"
+        assert throttle.wait(f"{prefix}ffff:1{link}", 3599.0) > 0.0
+    assert throttle.wait("2001:db8:1::1", 3599.0) == throttle.wait("192.0.2.1", 3599.0) == 0.0
     for number in range(2000):
         throttle.wrong(f"198.51.{number // 256}.{number % 256}", 4000.0)
     assert throttle.wait("2001:db8::1", 4000.0) == 0.0, "its memory is bounded"

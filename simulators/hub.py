@@ -330,11 +330,11 @@ class Hub:
         await self.slots.confirm()
         self.note_condition()
 
-    async def erase(self) -> None:
-        """Erase the slot that is not running. Raises Locked or slots.ImageRefused."""
+    async def erase(self, slot: int = 1) -> None:
+        """Erase the slot that is not running; no other can be. Raises Locked or slots.ImageRefused."""
         self._require_open()
         try:
-            await self.slots.erase()
+            await self.slots.erase(slot)
         finally:
             self._upload = self._new_upload()  # as Zephyr's img_mgmt.c forgets one, too
 

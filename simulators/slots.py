@@ -125,8 +125,12 @@ class ImageSlots:
         with _flash_faults_refused():
             await self._boot_loader.secondary.arm(permanent=permanent)
 
-    async def erase(self) -> None:
-        """Erase the second slot. Raises ImageRefused while a boot would still need it."""
+    async def erase(self, slot: int) -> None:
+        """Erase the second slot. Raises ImageRefused while a boot would still need it, and for any other slot."""
+        if slot != 1:
+            raise ImageRefused(
+                ImageError.INVALID_SLOT if slot else ImageError.NO_FREE_SLOT
+            )  # the first one runs
         try:
             await self.writable_area().erase(0, self._areas[1].size)
         except FlashError as error:

@@ -235,14 +235,10 @@ class ApplicationServer:
         return answer
 
     async def _erase(self, body: Body) -> Body:
-        match _optional(body, "slot", int, 1):
-            case 0:
-                raise ImageRefused(ImageError.NO_FREE_SLOT)  # it runs
-            case 1:
-                pass
-            case _:
-                raise ImageRefused(ImageError.INVALID_SLOT)
-        await self._hub.erase()
+        slot = _optional(body, "slot", int, 1)
+        if slot < 0:
+            raise Refused(ManagementError.INVALID)  # no number that Zephyr reads there
+        await self._hub.erase(slot)
         return {}
 
     async def _identity(self, _: Body) -> Body:

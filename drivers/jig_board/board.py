@@ -156,6 +156,10 @@ class JigBoard:
         """Ask which slots the board powers, slot 1 first."""
         return await self._registers().power()
 
+    async def seated(self) -> tuple[bool, ...]:
+        """Ask what the presence switches say at this very moment, slot 1 first: before it is believed."""
+        return (await self._registers().inputs()).seated
+
     async def measurements(self) -> Measurements:
         """Ask for currents and supply."""
         return await self._registers().measurements()

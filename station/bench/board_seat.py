@@ -8,6 +8,7 @@ from typing import Final
 from drivers.boot_clock import since_boot
 from drivers.hub import DeviceIdentity, HubDriver
 from drivers.jig_board.board import JigBoard
+from drivers.jig_board.errors import JigBoardError
 from station.bench.changes import Changes
 from station.bench.coils import Coils
 from station.bench.jig_inputs import Awaits, JigInputs
@@ -41,6 +42,13 @@ class BoardSeat:
     def present(self) -> bool | None:
         """Return the board's word, or None while it has none or contradicts itself."""
         return self._inputs.present(self._slot)
+
+    async def is_filled(self) -> bool:
+        """Ask the board, whose last look may be half a second old."""
+        try:
+            return (await self._board.seated())[self._slot - 1]
+        except JigBoardError:
+            return False  # the watch finds out for itself
 
     @property
     def gives_power(self) -> bool:

@@ -18,6 +18,10 @@ class Seat(Protocol):
         """Whether something sits in the slot; None where nothing can tell."""
         ...
 
+    async def is_filled(self) -> bool:
+        """Ask now whether something sits in the slot: what `present` says may be older than whoever asks. False where nothing can tell."""
+        ...
+
     @property
     def gives_power(self) -> bool:
         """Whether a hub here has power only where `until_ready` gave it."""
@@ -140,6 +144,10 @@ class LinkSeat:
     def present(self) -> bool | None:
         """Say None: a hub that does not answer may be dead or gone."""
         return None
+
+    async def is_filled(self) -> bool:
+        """Say False: only the hub itself can tell."""
+        return False
 
     @property
     def gives_power(self) -> bool:

@@ -302,15 +302,19 @@ class SeatedHub:
                 self._parts.seat.vouch(openings)
 
     async def _is_known_to_sit_here(self) -> bool:
-        """Whether the switch has watched the hub all the time, or it is so busy with a boot that it cannot answer."""
+        """Whether the switch has watched the hub all the time, until now, or it is so busy with a boot that it cannot answer."""
         parts = self._parts
-        if parts.seat.present() is True and parts.seat.gaps == self._gaps_before:
+        if self._is_watched() and await parts.seat.is_filled() and self._is_watched():
             return True
         if self._stage() is Stage.ACTIVATE and not parts.seat.opened:
             count = self._movement.count
             await self._movement.changes.until(lambda: self._movement.count != count or parts.seat.opened)
             return self._movement.count != count
         return False
+
+    def _is_watched(self) -> bool:
+        """Whether the switch was closed at every look since the hub said who it is. The last of them is some time ago."""
+        return self._parts.seat.present() is True and self._parts.seat.gaps == self._gaps_before
 
     async def _moves(self) -> bool:
         """Whether the work on the hub goes on, or nothing speaks against the hub any more."""

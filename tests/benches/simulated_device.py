@@ -47,9 +47,9 @@ class WatchedHub(Hub):
         self.changes += 1
         await super().confirm()
 
-    async def erase(self) -> None:
+    async def erase(self, slot: int = 1) -> None:
         self.changes += 1
-        await super().erase()
+        await super().erase(slot)
 
     def twin(self, nameplate: Nameplate) -> WatchedHub:
         """Another hub, which holds and runs what this one does."""

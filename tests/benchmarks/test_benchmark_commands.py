@@ -15,7 +15,7 @@ BUSY_TRIES = 10
 """How often a row may be void because a board answered late, as one does on a busy machine."""
 
 
-def run_benchmark(*arguments: str, expected: int = 0, seconds: float = 50) -> str:
+def run_benchmark(*arguments: str, expected: int = 0, seconds: float = 100) -> str:
     command = [sys.executable, "-m", "benchmarks", *arguments]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
     assert done.returncode == expected, done.stderr

@@ -277,8 +277,6 @@ async def test_a_hub_moved_to_another_slot_while_it_is_written_goes_on_there(at:
         await at.bench.seat(hub, FIRST)
         await station.until_that(lambda: (station.view(FIRST).percent or 0) > 10)
         await at.bench.unseat(FIRST)
-        if at.settings.jigs[0].board:  # no hand is quicker than its switches
-            await station.until_that(lambda: station.view(FIRST).phase is not SlotPhase.WORKING)
         await at.bench.seat(hub, SECOND)
         await station.until(SECOND, SlotPhase.PASSED)
         left = await station.until(FIRST, SlotPhase.EMPTY)

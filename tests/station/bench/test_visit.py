@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from benches.boarded_jig import boarded_jig
 from benches.sentences import line_of
 from drivers.errors import HubAction, HubRefused, LinkLost, NoAnswer
 from drivers.hub import FlashProgress, HubIdentity, HubState, ImageSlot
+from drivers.jig_board.board import JigBoard
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
 from station.attempt.closing import facts_of
 from station.attempt.history import Left
@@ -24,7 +26,7 @@ from station.bench.loop_watch import LoopWatch
 from station.bench.outlook import Outlook
 from station.bench.pace import Pace
 from station.bench.recognition import Recognised
-from station.bench.seat import LinkSeat
+from station.bench.seat import LinkSeat, Seat
 from station.bench.view import BenchView
 from station.bench.visit import SeatedHub, VisitParts
 from station.domain.outcome import Outcome, Stage
@@ -130,7 +132,7 @@ class Slot:
         says: HubIdentity,
         holds: HubState | None = DONE,
         journal: Any = None,
-        seat: type[LinkSeat] = LinkSeat,
+        seat: Callable[[LoopWatch], Seat] = LinkSeat,
         conductor: Any = None,
     ) -> None:
         self.now = 0.0
@@ -309,6 +311,31 @@ async def test_a_hub_with_half_of_the_identity_does_not_answer_for_the_one_at_wo
             still_here = asyncio.create_task(slot.seated.still_here())
             ending = await working
             assert isinstance(ending, LeftOpen)
+            slot.seated.gone()
+            assert not await still_here
+
+
+async def test_a_hub_that_left_since_the_board_was_looked_at_does_not_sit_there_when_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with boarded_jig(tmp_path, 1) as at, at.working():
+        seat = at.jig.seat(1)
+        await seat.until_ready()
+        slot = Slot(ME, journal=at.journal, seat=lambda _: seat)
+
+        async def held_up(*_: object) -> None:
+            await asyncio.Event().wait()
+
+        def no_answer() -> None:
+            raise NoAnswer("nobody answers", action=HubAction.IDENTIFY, state_known=True)
+
+        monkeypatch.setattr(JigBoard, "_look", held_up)
+        monkeypatch.setattr(slot.driver, "when_asked", no_answer)
+        at.slots.hubs.clear()
+        async with asyncio.timeout(60):
+            working = asyncio.create_task(slot.seated.conduct(None))
+            still_here = asyncio.create_task(slot.seated.still_here())
+            assert isinstance(await working, LeftOpen)
             slot.seated.gone()
             assert not await still_here
 

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import uvicorn
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse
 from uvicorn.server import ServerState
 
 from benches.certificates import Authority
@@ -372,3 +373,41 @@ async def test_who_does_not_say_what_they_want_or_does_not_read_is_let_go(
             task.cancel()
         await until(lambda: not state.connections)
         writer.close()
+
+
+async def test_who_comes_in_crowds_keeps_nobody_else_out_and_one_too_many_is_told_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(connection, "_MOST_CONNECTIONS", 3)
+    monkeypatch.setattr(connection, "_MOST_OF_ONE", 2)
+    config = uvicorn.Config(JSONResponse("served"), lifespan="off", log_config=None)
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: connection.PatientConnection(config, state, {}), "127.0.0.1", 0
+    )
+    port = server.sockets[0].getsockname()[1]
+    writers = []
+
+    async def asks(number: int) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=(f"127.0.0.{number}", 0))
+        writers.append(writer)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        answer = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in answer.splitlines() if line.startswith(b"content-length"))
+        return answer + await reader.readexactly(int(length.partition(b":")[2]))
+
+    async with server, asyncio.timeout(60):
+        for number in (1, 1, 2):
+            assert b'"served"' in await asks(number)
+        for number, says in ((1, b"2 connections come from your address"), (3, b"3 browsers and programs")):
+            told = await asks(number)
+            assert told.startswith(b"HTTP/1.1 503")
+            assert b"application/problem+json" in told
+            assert says in told
+        writers[0].close()
+        await until(lambda: len(state.connections) <= 2)
+        assert b'"served"' in await asks(3)
+        for writer in writers:
+            writer.close()
+        await until(lambda: not state.connections)

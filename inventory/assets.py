@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, or_, select
 
 from firmware_catalog.identity import Eui64
-from inventory.database.tables import asset_records, hubs, messages, results
+from inventory.database.tables import asset_records, hubs, messages, request_hubs, requests, results
+
+_AT_ONCE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,33 @@ class Asset:
 
 
 def bridges(connection: Connection) -> set[Eui64]:
-    """Return the ids of all that named itself by one id, as no hub does."""
+    """Return the ids of all that named itself by one id, as no hub does, or is listed in a request for bridges that stands."""
     named = select(results.c.device).where(results.c.device.is_not(None), results.c.gpf.is_(None)).distinct()
-    return {Eui64.parse(str(device)) for device in connection.scalars(named)}
+    line = request_hubs.c
+    listed = (
+        select(line.chf)
+        .join(requests, requests.c.id == line.request)
+        .where(line.bridge_type.is_not(None), line.refused.is_(None), requests.c.state != "refused")
+    )
+    return {Eui64.parse(str(device)) for chosen in (named, listed) for device in connection.scalars(chosen)}
+
+
+def hubs_among(connection: Connection, ids: Sequence[Eui64]) -> set[Eui64]:
+    """Return which of these are a hub's, by either id: by what hubs said, or by an extract."""
+    known, line = hubs.c, request_hubs.c
+    found: set[Eui64] = set()
+    for at in range(0, len(ids), _AT_ONCE):
+        some = {str(each) for each in ids[at : at + _AT_ONCE]}
+        for chosen in (
+            select(known.device, known.gpf).where(
+                known.gpf.is_not(None), or_(known.device.in_(some), known.gpf.in_(some))
+            ),
+            select(line.chf, line.gpf).where(
+                line.gpf.is_not(None), or_(line.chf.in_(some), line.gpf.in_(some))
+            ),
+        ):
+            found |= {Eui64.parse(each) for row in connection.execute(chosen) for each in row if each in some}
+    return found
 
 
 def asset(connection: Connection, either_id: Eui64) -> Asset | None:

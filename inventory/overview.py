@@ -25,6 +25,8 @@ class Overview:
 
     request: str
     party: str
+    family: str
+    """`hub` or `bridge`: of which all its lines are."""
     state: str
     received: datetime
     decided: datetime | None
@@ -83,6 +85,7 @@ def overview(connection: Connection, request: int) -> Overview:
     return Overview(
         request=name_of(request),
         party=row.party,
+        family=row.family,
         state=row.state,
         received=row.received,
         decided=row.decided,

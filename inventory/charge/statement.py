@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, insert, or_, select
 
+from firmware_catalog.devices import Family
 from inventory.charge.lines import Charge, Credit, Lines, Transport
 from inventory.charge.settings import ChargeSettings
 from inventory.database.charge_tables import charged, charged_transport, credited, statements
@@ -190,7 +191,8 @@ def _is_given_back() -> ColumnElement[bool]:
 def _not_charged(connection: Connection, party: str, end: datetime) -> Sequence[Row[*tuple[Any, ...]]]:
     """Return each hub of the party's orders that was re-flashed before `end`, and not charged yet."""
     place = hub_places.c
-    orders = select(requests.c.work_order).where(requests.c.party == party)
+    # What a bridge costs is not published, and not agreed.
+    orders = select(requests.c.work_order).where(requests.c.party == party, requests.c.family == Family.HUB)
     return connection.execute(
         select(
             *(standings.c.work_order, standings.c.device, standings.c.message),

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from firmware_catalog.devices import Family
 from inventory.cli.common import (
     DEFAULT_CONFIG,
     ByOption,
@@ -24,6 +25,8 @@ from inventory.cli.common import (
 from inventory.csv_text import csv_text
 from inventory.delivery import book, rejecting, returns
 from inventory.delivery.goods import (
+    BRIDGES_COLUMNS,
+    BRIDGES_TEMPLATE,
     GOODS_COLUMNS,
     GOODS_TEMPLATE,
     PACKING_COLUMNS,
@@ -50,6 +53,7 @@ _UNIT = "CODE, CODE=finding, or CODE=finding=detail; more than once."
 def write_template(
     path: Annotated[Path, typer.Argument(help="A file that is not there yet: .xlsx, or .csv.")],
     goods: Annotated[bool, typer.Option("--goods", help="The list for goods-in, not the party's.")] = False,
+    family: Annotated[Family, typer.Option(help="What the party sends.")] = Family.HUB,
 ) -> None:
     """Write the packing list that a party fills in, or the list that goods-in scans into. Both are provisional.
 
@@ -57,6 +61,9 @@ def write_template(
     """
     if goods:
         write_table(path, [GOODS_COLUMNS, (GOODS_TEMPLATE, "carton", "C-0001", "", "")])
+    elif family is Family.BRIDGE:
+        example = (BRIDGES_TEMPLATE, "P-01", "C-0001", "88-73-84-00-00-00-0B-01")
+        write_table(path, [BRIDGES_COLUMNS, example])
     else:
         hub = ("88-73-84-00-00-00-00-01", "88-73-84-00-00-00-01-01")
         write_table(path, [PACKING_COLUMNS, (PACKING_TEMPLATE, "P-01", "C-0001", *hub)])
@@ -78,7 +85,7 @@ def announce(
     packed = read_packing_list(sheet)
     with acting(config, by) as (_, database, who), database.write_alone() as connection:
         strange = book.announce(connection, number, packed, sheet, by=who, now=system_clock())
-    typer.echo(f"{counted(len(packed), 'hub')} announced")
+    typer.echo(f"{counted(len(packed), 'bridge' if sheet.template == BRIDGES_TEMPLATE else 'hub')} announced")
     for hub in strange:
         typer.echo(f"not on the order: {hub}")
 
@@ -91,7 +98,7 @@ def receive(
     goods: Annotated[Path | None, typer.Option("--list", help="What was scanned, on the template.")] = None,
     pallet: Annotated[list[str] | None, typer.Option("--pallet", help=_UNIT)] = None,
     carton: Annotated[list[str] | None, typer.Option("--carton", help=_UNIT)] = None,
-    hub: Annotated[list[str] | None, typer.Option("--hub", help=_UNIT)] = None,
+    hub: Annotated[list[str] | None, typer.Option("--hub", "--bridge", help=_UNIT)] = None,
     extract: Annotated[Path | None, typer.Option("--extract", help="What the inventory holds now.")] = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
@@ -129,7 +136,7 @@ def receive(
         print_json({"delivery": receipt.name, "accepted": receipt.accepted, "rejected": receipt.rejected})
         return
     rejected = "".join(f", {number} {reason}" for reason, number in sorted(receipt.rejected.items()))
-    typer.echo(f"{receipt.name}: {counted(receipt.accepted, 'hub')} accepted{rejected}")
+    typer.echo(f"{receipt.name}: {counted(receipt.accepted, receipt.family)} accepted{rejected}")
 
 
 @app.command()
@@ -154,7 +161,7 @@ def show(
         )
         return
     typer.echo(
-        f"{progress.accepted} accepted of {counted(progress.ordered, 'hub')} on the order; "
+        f"{progress.accepted} accepted of {counted(progress.ordered, progress.family)} on the order; "
         f"{progress.rejected} rejected have to go back"
     )
     for receipt in progress.receipts:
@@ -201,7 +208,7 @@ def reject(
     by: ByOption,
     pallet: Annotated[list[str] | None, typer.Option("--pallet", help=_FOUND)] = None,
     carton: Annotated[list[str] | None, typer.Option("--carton", help=_FOUND)] = None,
-    hub: Annotated[list[str] | None, typer.Option("--hub", help=_FOUND)] = None,
+    hub: Annotated[list[str] | None, typer.Option("--hub", "--bridge", help=_FOUND)] = None,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
     """Reject what was accepted, and turns out to be none that may be, before the bench has begun with it; its party is told.

@@ -32,7 +32,10 @@ app = typer.Typer(help="Hubs go back to the party that sent them.", no_args_is_h
 PalletOption = Annotated[list[str] | None, typer.Option("--pallet", help="Its code; more than once.")]
 CartonOption = Annotated[list[str] | None, typer.Option("--carton", help="Its code; more than once.")]
 HubOption = Annotated[
-    list[str] | None, typer.Option("--hub", help="CHF or GPF id of one that goes as it came; more than once.")
+    list[str] | None,
+    typer.Option(
+        "--hub", "--bridge", help="The id of one that goes as it came, of a hub either; more than once."
+    ),
 ]
 DespiteOption = Annotated[
     str | None, typer.Option("--despite-missing", help="Why, although messages have not come.")
@@ -97,7 +100,7 @@ def dispatch(
             by=who,
             now=system_clock(),
         )
-    typer.echo(f"{gone.name}: {counted(gone.hubs, 'hub')} to {gone.address}")
+    typer.echo(f"{gone.name}: {counted(gone.hubs, gone.family)} to {gone.address}")
 
 
 @app.command()

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
 from inventory.cli.common import (
     DEFAULT_CONFIG,
@@ -24,12 +25,13 @@ from inventory.cli.common import (
 )
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
-from inventory.requests import book, forecasts, revising
-from inventory.requests.extract import Registered, look_up, moment_of
-from inventory.requests.request_file import Asked, read_request
+from inventory.requests import book, bridge_list, forecasts, revising
+from inventory.requests.extract import look_up, moment_of
+from inventory.requests.listed import BridgeList, HubList, Listed
+from inventory.requests.request_file import read_request, write_table
 from inventory.requests.request_file import write_template as write_empty
 from inventory.requests.settings import RequestSettings
-from inventory.requests.sheet import Sheet, read_sheet
+from inventory.requests.sheet import read_sheet
 from inventory.whole_file import write_whole
 from station.domain.counted import counted
 
@@ -45,11 +47,16 @@ TakenOption = Annotated[
 @app.command("template")
 def write_template(
     path: Annotated[Path, typer.Argument(help="A file that is not there yet: .xlsx, or .csv.")],
+    family: Annotated[Family, typer.Option(help="Of what it is a list.")] = Family.HUB,
 ) -> None:
     """Write the list that a party fills in. Provisional: what DCC specifies is unpublished.
 
     Example: reflash inventory requests template hubs.xlsx
     """
+    if family is Family.BRIDGE:
+        write_table(path, [bridge_list.COLUMNS, *bridge_list.EXAMPLE])
+        typer.echo(f"{path} is written; its other lines are an example to be replaced")
+        return
     write_empty(path)
     typer.echo(f"{path} is written; its second line is an example to be replaced")
 
@@ -58,32 +65,36 @@ def write_template(
 def import_list(
     path: Annotated[Path, typer.Argument(help="The party's list, on the template.")],
     party: Annotated[str, typer.Option("--party", help="Whose list it is, as the extract calls it.")],
-    extract: Annotated[Path, typer.Option("--extract", help="What the inventory holds of these hubs.")],
     by: ByOption,
+    extract: Annotated[
+        Path | None,
+        typer.Option("--extract", help="What the inventory holds of these hubs; of bridges, none."),
+    ] = None,
     taken: TakenOption = None,
     config: ConfigOption = DEFAULT_CONFIG,
     as_json: JsonOption = False,
 ) -> None:
-    """Take a party's list in and judge it hub by hub against an extract of the Smart Metering Inventory.
+    """Take a party's list in and judge it hub by hub against an extract of the Smart Metering Inventory; of bridges, set by set.
 
     Example: reflash inventory requests import hubs.xlsx --party PARTY --extract smi.csv --by "A. Person"
     """
     whose = said(party, "--party")
     with acting(config, by) as (configured, database, who):
         settings = requests_of(configured, config)
-        asked, registered, files = _read(path, extract, settings, taken)
+        listed = _read(path, extract, settings, taken)
         with database.write_alone() as connection:
             verdict = book.take_in(
                 connection,
                 party=whose,
-                asked=asked,
-                registered=registered,
-                files=files,
+                listed=listed,
                 settings=settings,
                 by=who,
                 now=system_clock(),
             )
-            unlike = forecasts.warning(connection, whose, system_clock())
+            # Parties forecast hubs; a recall is nobody's forecast.
+            unlike = None
+            if listed.family is Family.HUB:
+                unlike = forecasts.warning(connection, whose, system_clock())
     if as_json:
         answer = {"accepted": verdict.accepted, "refused": verdict.refused, "warning": unlike}
         print_json({"request": verdict.name, "verdict": verdict.whole, **answer})
@@ -107,7 +118,7 @@ def list_requests(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = F
     if as_json:
         print_json(rows)
     else:
-        print_table(("request", "party", "state", "accepted", "work_order"), rows)
+        print_table(("request", "party", "family", "state", "accepted", "work_order"), rows)
 
 
 @app.command()
@@ -137,7 +148,7 @@ def show(
     refused = [line for line in lines if line.refused]
     cancelled = sum(1 for line in lines if line.cancelled and not line.refused)
     accepted = len(lines) - len(refused) - cancelled
-    typer.echo(f"{counted(accepted, 'hub')} accepted, {len(refused)} refused, {cancelled} cancelled")
+    typer.echo(f"{counted(accepted, row.family)} accepted, {len(refused)} refused, {cancelled} cancelled")
     for line in refused:
         typer.echo(f"line {line.line}  {line.ids}  {line.refused}: {line.detail}")
 
@@ -197,19 +208,22 @@ def revise(
     request: RequestArgument,
     by: ByOption,
     reason: ReasonOption,
-    add: Annotated[
-        Path | None, typer.Option("--add", help="A list of hubs that join, on the template.")
-    ] = None,
+    add: Annotated[Path | None, typer.Option("--add", help="A list of what joins, on the template.")] = None,
     extract: Annotated[Path | None, typer.Option("--extract", help="What they are judged by.")] = None,
     taken: TakenOption = None,
     cancel: Annotated[
-        list[str] | None, typer.Option("--cancel", help="A hub's CHF or GPF id; more than once.")
+        list[str] | None,
+        typer.Option("--cancel", help="A hub's CHF or GPF id, or a bridge's id; more than once."),
     ] = None,
     cancel_list: Annotated[
-        Path | None, typer.Option("--cancel-list", help="A list of hubs to cancel, on the template.")
+        Path | None, typer.Option("--cancel-list", help="A list of what to cancel, on the template.")
     ] = None,
     cancel_rejected: Annotated[
-        bool, typer.Option("--cancel-rejected", help="Cancel each hub that was rejected at delivery.")
+        bool,
+        typer.Option(
+            "--cancel-rejected",
+            help="Cancel each hub, and each set of a bridge, that was rejected at delivery.",
+        ),
     ] = False,
     config: ConfigOption = DEFAULT_CONFIG,
 ) -> None:
@@ -221,12 +235,12 @@ def revise(
     hubs = [Eui64.parse(each) for each in cancel or []]
     if cancel_list is not None:
         hubs += _ids_of(cancel_list)
-    if (add is None) != (extract is None):
-        raise WrongInput("--add and --extract go together")
+    if add is None and extract is not None:
+        raise WrongInput("--extract goes with --add")
     with acting(config, by) as (configured, database, who):
         settings, joining = requests_of(configured, config), None
-        if add is not None and extract is not None:
-            joining = revising.Added(*_read(add, extract, settings, taken))
+        if add is not None:
+            joining = _read(add, extract, settings, taken)
         with database.write_alone() as connection:
             if cancel_rejected:
                 hubs += revising.standing_and_rejected(connection, number)
@@ -244,7 +258,7 @@ def revise(
             typer.echo(f"warning: {warning}", err=True)
         path = _order_path(settings, revised.name)
         write_whole(path, revised.data)
-    joined = _counted(revised.verdict) if revised.verdict else "0 hubs accepted"
+    joined = _counted(revised.verdict) if revised.verdict else "none joined"
     typer.echo(f"{path} is revision {revised.revision}: {joined}, {revised.cancelled} cancelled")
     typer.echo(f"at the station, run: reflash orders revise {path.name}")
 
@@ -284,25 +298,35 @@ def _order_path(settings: RequestSettings, work_order: str) -> Path:
     return settings.orders_folder / f"{work_order}.csv"
 
 
-def _read(
-    path: Path, extract: Path, settings: RequestSettings, taken: str | None
-) -> tuple[list[Asked], dict[Eui64, Registered], tuple[Sheet, Sheet]]:
+def _read(path: Path, extract: Path | None, settings: RequestSettings, taken: str | None) -> Listed:
     """Read a party's list, and what the extract holds of its hubs."""
-    files = read_sheet(path), read_sheet(extract)
-    asked = read_request(files[0])
+    sheet = read_sheet(path)
+    if sheet.template == bridge_list.TEMPLATE:
+        if extract is not None or taken is not None:
+            raise WrongInput(
+                f"{sheet.name} lists bridges, which are in no extract: leave out --extract, --taken"
+            )
+        return BridgeList(bridge_list.read_bridges(sheet), sheet)
+    asked = read_request(sheet)
+    if extract is None:
+        raise WrongInput(
+            f"{sheet.name} lists hubs, which are judged by an extract: name it, --extract smi.csv"
+        )
+    held = read_sheet(extract)
     wanted = {each for line in asked for each in (line.chf, line.gpf) if each is not None}
     try:
         when = None if taken is None else moment_of(taken.strip())
     except ValueError as error:
         raise WrongInput(f"--taken: {error}") from error
-    return asked, look_up(files[1], settings.extract_columns, wanted, when), files
+    return HubList(asked, look_up(held, settings.extract_columns, wanted, when), sheet, held)
 
 
 def _ids_of(path: Path) -> list[Eui64]:
-    """Return an id of each hub of a list. Raises WrongInput for a line that cannot be read."""
-    ids = []
-    for line in read_request(read_sheet(path)):
-        each = line.chf or line.gpf
+    """Return an id of each hub or bridge of a list. Raises WrongInput for a line that cannot be read."""
+    ids, sheet = [], read_sheet(path)
+    of_bridges = sheet.template == bridge_list.TEMPLATE
+    for line in bridge_list.read_bridges(sheet) if of_bridges else read_request(sheet):
+        each = line.either_id
         if line.fault is not None or each is None:
             raise WrongInput(f"{path.name}, line {line.line}: {line.fault}")
         ids.append(each)
@@ -311,4 +335,4 @@ def _ids_of(path: Path) -> list[Eui64]:
 
 def _counted(verdict: book.Verdict) -> str:
     refused = "".join(f", {number} {reason}" for reason, number in sorted(verdict.refused.items()))
-    return f"{counted(verdict.accepted, 'hub')} accepted{refused}"
+    return f"{counted(verdict.accepted, verdict.family)} accepted{refused}"

@@ -168,6 +168,7 @@ requests: Final = Table(
     METADATA,
     Column("id", BIG_ID, primary_key=True),
     Column("party", Text, nullable=False),
+    Column("family", Text, nullable=False, server_default="hub"),
     Column("file", Text, nullable=False),
     Column("file_sha256", String(64), nullable=False),
     Column("extract", Text, nullable=False),
@@ -193,7 +194,7 @@ requests: Final = Table(
 """A party's requests. `judged` and `authorised` ones are open: their hubs can be in no other.
 
 Who authorised or refused one stands in `decided_by`, who closed it in `closed_by`; `done_despite` says why its party was told that it is
-done although messages had not come.
+done although messages had not come. One is of hubs or of bridges (`family`); bridges are in no extract, whose name is empty then.
 """
 
 request_hubs: Final = Table(
@@ -212,6 +213,9 @@ request_hubs: Final = Table(
     Column("region", Text),
     Column("han_variant", Text),
     Column("chts_version", Text),
+    Column("bridge_type", String(2)),
+    Column("premises", Text),
+    Column("set_members", Integer),
     Column("installation_end", Date),
     Column("taken", Utc),
     Column("refused", Text),
@@ -232,7 +236,8 @@ request_hubs: Final = Table(
 )
 """Each line of a request, with what the extract held of its hub; accepted unless `refused` says why not.
 
-It stands on the work order if it was `authorised` and not `cancelled` since. What the extract held counts from when that was `taken`.
+It stands on the work order if it was `authorised` and not `cancelled` since. What the extract held counts from when that was `taken`. A
+bridge's one id stands where a hub's CHF stands; it has no `gpf`, and what is kept of it is what its party says.
 """
 LINE_COLUMNS: Final = tuple(each for each in request_hubs.c if each.computed is None)
 """All that is kept of a line."""

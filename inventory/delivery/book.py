@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, and_, delete, func, insert, or_, select
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
 from inventory.database.delivery_tables import announced, delivered, deliveries
 from inventory.database.tables import request_hubs, requests
@@ -21,7 +22,7 @@ from inventory.delivery.stock import accepted_before, in_store
 from inventory.errors import WrongInput
 from inventory.notices import queue
 from inventory.notices.kind import Kind
-from inventory.requests.book import name_of, require, require_within
+from inventory.requests.book import NotNow, name_of, plural, require, require_within
 from inventory.requests.extract import Registered
 from inventory.requests.limits import beyond_the_store
 from inventory.requests.settings import LimitSettings
@@ -40,6 +41,7 @@ class Receipt:
     rejected: Mapping[str, int]
     """How many for each reason; a carton of which nobody knows what is in it counts as one."""
     warnings: Sequence[str]
+    family: Family
 
     @property
     def name(self) -> str:
@@ -65,7 +67,7 @@ def announce(
     """
     require(connection, request, "authorised")
     lines = _lines(connection, request, {str(each) for one in packed for each in one.ids})
-    by_id = {each: line.chf for line in lines.values() for each in (line.chf, line.gpf)}
+    by_id = {each: line.chf for line in lines.values() for each in _ids_of(line)}
     rows, strange = [], []
     line_of: dict[str, int] = {}
     for one in packed:
@@ -108,7 +110,7 @@ def ids_of_order(connection: Connection, request: int) -> set[Eui64]:
             request_hubs.c.request == request, request_hubs.c.authorised.is_not(None)
         )
     )
-    return {Eui64.parse(each) for row in rows for each in row}
+    return {Eui64.parse(each) for row in rows for each in row if each is not None}
 
 
 def receive(
@@ -124,9 +126,12 @@ def receive(
 ) -> Receipt:
     """Take in goods that came, hub by hub, in somebody's name. The caller writes alone.
 
-    Raises NotNow for a request that is not authorised, or where a store would have more than a limit that refuses.
+    Raises NotNow for a request that is not authorised, for bridges that are held against an extract, or where a store would have more
+    than a limit that refuses.
     """
     row = require(connection, request, "authorised")
+    if extract is not None and row.family == Family.BRIDGE:
+        raise NotNow(f"{name_of(request)} is of bridges, which are in no extract: leave out --extract")
     judged = _judged(connection, row, units, None if extract is None else extract[1])
     regions = _regions(connection, request, [each.hub for each in judged if each.hub and not each.reason])
     over = beyond_the_store(in_store(connection), regions, limits)
@@ -159,7 +164,8 @@ def receive(
     for some in _some(rows):
         connection.execute(insert(delivered), some)
     rejected = Counter(each.reason.value for each in judged if each.reason is not None)
-    receipt = Receipt(delivery, len(judged) - rejected.total(), dict(rejected), [each.line for each in over])
+    accepted, warnings = len(judged) - rejected.total(), [each.line for each in over]
+    receipt = Receipt(delivery, accepted, dict(rejected), warnings, Family(row.family))
     columns = ("pallet", "carton", "hub", "rejected", "detail")
     facts = {
         "request": name_of(request),
@@ -168,6 +174,7 @@ def receive(
         "delivery": receipt.name,
         "delivery_note": delivery_note,
         "received": f"{now:%Y-%m-%d}",
+        "devices": plural(row.family),
         "accepted": receipt.accepted,
         "rejected": rejected.total(),
     }
@@ -196,7 +203,7 @@ def _judged(
         findings[of] = findings.get(of) or unit.finding
     coming, judged = _coming(connection, request.id, findings)
     lines = _lines(connection, request.id, set(coming))
-    by_id = {each: line for line in lines.values() for each in (line.chf, line.gpf)}
+    by_id = {each: line for line in lines.values() for each in _ids_of(line)}
     before = accepted_before(connection, request.id, [line.chf for line in lines.values()])
     here: dict[str, str] = {}
     for id_, one in coming.items():
@@ -299,7 +306,13 @@ def _lines(connection: Connection, request: int, ids: Iterable[str]) -> dict[str
 def _chf_of(connection: Connection, request: int, ids: Iterable[str]) -> dict[str, str]:
     """Return the CHF id of each of these hubs that is on the order, by either id."""
     lines = _lines(connection, request, ids)
-    return {each: line.chf for line in lines.values() for each in (line.chf, line.gpf)}
+    return {each: line.chf for line in lines.values() for each in _ids_of(line)}
+
+
+def _ids_of(line: Row[*tuple[Any, ...]]) -> Iterator[str]:
+    yield line.chf
+    if line.gpf is not None:
+        yield line.gpf
 
 
 def _regions(connection: Connection, request: int, chfs: Sequence[str]) -> Counter[str]:
@@ -322,6 +335,7 @@ def _regions(connection: Connection, request: int, chfs: Sequence[str]) -> Count
 class Progress:
     """How far an order's hubs have come."""
 
+    family: Family
     ordered: int
     accepted: int
     rejected: int
@@ -333,7 +347,8 @@ class Progress:
 
 def progress(connection: Connection, request: int) -> Progress:
     """Return how far an order's hubs have come. Raises WrongInput for no request."""
-    if connection.scalar(select(requests.c.id).where(requests.c.id == request)) is None:
+    family = connection.scalar(select(requests.c.family).where(requests.c.id == request))
+    if family is None:
         raise WrongInput(f"there is no request {name_of(request)}; see reflash inventory requests list")
     standing = connection.scalars(
         select(request_hubs.c.chf)
@@ -367,6 +382,7 @@ def progress(connection: Connection, request: int) -> Progress:
         )
     ]
     return Progress(
+        family=Family(family),
         ordered=len(standing),
         accepted=len(came),
         rejected=len(to_go_back(connection, request)),

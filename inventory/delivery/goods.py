@@ -14,16 +14,22 @@ from inventory.requests.sheet import Sheet
 
 PACKING_TEMPLATE: Final = "reflash-packing-list-1"
 PACKING_COLUMNS: Final = ("template", "pallet", "carton", "chf_id", "gpf_id")
+BRIDGES_TEMPLATE: Final = "reflash-packing-list-bridges-1"
+BRIDGES_COLUMNS: Final = ("template", "pallet", "carton", "device_id")
 GOODS_TEMPLATE: Final = "reflash-goods-1"
 GOODS_COLUMNS: Final = ("template", "unit", "code", "finding", "detail")
 
 
 class UnitKind(StrEnum):
-    """In what goods are received."""
+    """In what goods are received. A bridge is received as a hub is, by its one id."""
 
     PALLET = "pallet"
     CARTON = "carton"
     HUB = "hub"
+
+
+_BRIDGE: Final = "bridge"
+"""What a list for goods-in may call one of bridges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,21 +56,24 @@ def read_packing_list(sheet: Sheet) -> list[Packed]:
     """Read a party's list of what is in which carton on which pallet. Raises WrongInput with the first line that is wrong."""
     found: list[Packed] = []
     seen: dict[Eui64, int] = {}
-    for line, row in sheet.rows_of(PACKING_TEMPLATE, PACKING_COLUMNS):
+    of_bridges = sheet.template == BRIDGES_TEMPLATE
+    names = ("device_id",) if of_bridges else ("chf_id", "gpf_id")
+    columns = BRIDGES_COLUMNS if of_bridges else PACKING_COLUMNS
+    for line, row in sheet.rows_of(BRIDGES_TEMPLATE if of_bridges else PACKING_TEMPLATE, columns):
         where = f"{sheet.name}, line {line}"
         try:
-            ids = tuple(Eui64.parse(row[name].meant()) for name in ("chf_id", "gpf_id") if row[name].meant())
+            ids = tuple(Eui64.parse(row[name].meant()) for name in names if row[name].meant())
             pallet, carton = (_code(row[name].meant()) for name in ("pallet", "carton"))
         except ValueError as error:
             raise WrongInput(f"{where}: {error}") from error
         if not ids:
-            raise WrongInput(f"{where}: neither chf_id nor gpf_id is there")
+            raise WrongInput(f"{where}: no {' or '.join(names)} is there")
         for each in ids:
             if (first := seen.setdefault(each, line)) != line:
                 raise WrongInput(f"{where}: {each} is on line {first} already")
         found.append(Packed(line, ids, pallet, carton))
     if not found:
-        raise WrongInput(f"{sheet.name} lists no hub below its headings")
+        raise WrongInput(f"{sheet.name} lists no {'bridge' if of_bridges else 'hub'} below its headings")
     pallets: dict[str, str | None] = {}
     for one in found:
         if one.carton is not None and pallets.setdefault(one.carton, one.pallet) != one.pallet:
@@ -88,9 +97,9 @@ def read_goods(sheet: Sheet) -> list[Unit]:
 def unit_of(kind: str, code: str, finding: str = "", detail: str = "") -> Unit:
     """Return a unit by the words of a list or an option. Raises WrongInput."""
     try:
-        of_kind = UnitKind(kind.casefold())
+        of_kind = UnitKind.HUB if kind.casefold() == _BRIDGE else UnitKind(kind.casefold())
     except ValueError as error:
-        raise WrongInput(f"{kind[:20]!r} is no pallet, carton or hub") from error
+        raise WrongInput(f"{kind[:20]!r} is no pallet, carton, hub or bridge") from error
     if of_kind is UnitKind.HUB:
         try:
             return Unit(of_kind, str(Eui64.parse(code)), _finding(finding, detail, of_kind))

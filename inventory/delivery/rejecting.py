@@ -18,7 +18,7 @@ from inventory.delivery.name import delivery_name
 from inventory.errors import WrongInput
 from inventory.notices import queue
 from inventory.notices.kind import Kind
-from inventory.requests.book import NotNow, name_of, require
+from inventory.requests.book import NotNow, name_of, plural, require
 
 _COLUMN: Final = {UnitKind.PALLET: delivered.c.pallet, UnitKind.CARTON: delivered.c.carton}
 
@@ -60,6 +60,7 @@ def reject(
         "work_order": row.work_order,
         "delivery": delivery_name(delivery),
         "hubs": len(rejected),
+        "devices": plural(row.family),
         "reason": reason,
     }
     listing = ("hub", "rejected", "detail"), rejected

@@ -50,7 +50,8 @@ class Composer:
     ) -> EmailMessage:
         """Return the message, the same each time, under an id of its own. Raises NotComposed."""
         try:
-            text = self._templates.get_template(f"{kind}.txt").render(facts)
+            # A notice that was kept before there were bridges does not say of what it is.
+            text = self._templates.get_template(f"{kind}.txt").render({"devices": "hubs", **facts})
         except (TemplateError, OSError, ValueError, TypeError, ArithmeticError, LookupError) as error:
             raise NotComposed(f"template {kind}.txt: {type(error).__name__}: {error}") from error
         subject, _, body = text.partition("\n")

@@ -139,7 +139,7 @@ class ReceiveGoods(_OnRequest):
         )
         rejected = "".join(f", {number} {reason}" for reason, number in sorted(receipt.rejected.items()))
         warned = "".join(f"; warning: {each}" for each in receipt.warnings)
-        return f"{receipt.name}: {counted(receipt.accepted, 'hub')} accepted{rejected}{warned}"
+        return f"{receipt.name}: {counted(receipt.accepted, receipt.family)} accepted{rejected}{warned}"
 
 
 class GiveBack(Act):
@@ -219,7 +219,7 @@ class Dispatch(_Goods, _OnRequest):
             by=doing.by,
             now=doing.clock(),
         )
-        return f"{gone.name}: {counted(gone.hubs, 'hub')} to {gone.address}"
+        return f"{gone.name}: {counted(gone.hubs, gone.family)} to {gone.address}"
 
 
 class RecordFate(_Goods, Act):

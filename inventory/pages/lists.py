@@ -92,7 +92,15 @@ def list_lines(
     chosen = (
         select(
             *(line.line, line.ids, line.chf, line.gpf, line.manufacturer, line.model, line.firmware),
-            *(line.region, line.installation_end, line.refused, line.detail, line.cancelled),
+            *(
+                line.bridge_type,
+                line.premises,
+                line.region,
+                line.installation_end,
+                line.refused,
+                line.detail,
+                line.cancelled,
+            ),
             *(standings.c.outcome, hub_places.c.place, hub_places.c.carton),
             hubs.c.firmware.label("said"),
         )

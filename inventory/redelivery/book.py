@@ -10,6 +10,7 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Row, func, insert, or_, select, update
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
 from inventory.database.redelivery_tables import dispatched, dispatches, fates
 from inventory.errors import WrongInput
@@ -25,7 +26,7 @@ from inventory.redelivery.leaving import (
     why_not_carton,
     why_not_pallet,
 )
-from inventory.requests.book import NotNow, name_of, require
+from inventory.requests.book import NotNow, name_of, plural, require
 from inventory.upstream.redelivery import withheld
 
 FATES: Final = ("delivered", "refused", "short", "lost")
@@ -59,6 +60,7 @@ class Dispatch:
     """Goods that left."""
 
     number: int
+    family: Family
     hubs: int
     address: str
 
@@ -159,7 +161,7 @@ def dispatch(
         for each in leaving
     ]
     connection.execute(insert(dispatched), rows)
-    gone = Dispatch(number, len(rows), address)
+    gone = Dispatch(number, Family(row.family), len(rows), address)
     columns = ("hub", "carton", "pallet", "firmware")
     facts = {
         "request": name_of(request),
@@ -170,6 +172,7 @@ def dispatch(
         "carrier_note": carrier_note,
         "address": address,
         "hubs": len(rows),
+        "devices": plural(row.family),
     }
     listing = columns, [[each[name] for name in columns] for each in rows]
     queue.put(connection, request, row.party, Kind.DISPATCHED, facts, now, listing, by=by)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
 from inventory.database.packing_tables import carton_recalls, cartons, hub_places, pallets
 from inventory.database.redelivery_tables import dispatched, dispatches
-from inventory.database.tables import hubs, request_hubs, standings
+from inventory.database.tables import hubs, messages, request_hubs, standings
 from inventory.delivery.stock import accepted_before
 from inventory.redelivery.leaving import Carton, Hub, Pallet
+from station.messages.packing_fact import PackingFact
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,9 @@ def _hubs(
         .outerjoin(hub_places, and_(hub_places.c.hub == line.chf, hub_places.c.current))
         .where(line.request == request, line.authorised.is_not(None), line.refused.is_(None))
     )
-    by_chf, chf_of = {}, {}
+    by_chf, chf_of = {}, dict[str, str]()
     for row in rows:
-        chf_of[row.chf] = chf_of[row.gpf] = row.chf
+        chf_of |= {each: row.chf for each in (row.chf, row.gpf) if each is not None}
         by_chf[row.chf] = Hub(
             chf=row.chf,
             received=row.chf in received,
@@ -109,10 +111,22 @@ def _cartons(connection: Connection, work_order: str) -> list[Carton]:
             state=row.state,
             owner=row.owner,
             firmware=row.firmware,
+            of_bridges=_of_bridges(row.carton, row.data) if row.firmware is None else {},
             hubs=row.hubs,
             pallet=row.pallet,
             recalled=(row.source, row.carton) in recalled,
             inside=inside[row.source, row.carton],
         )
-        for row in connection.execute(select(cartons).where(of_order))
+        for row in connection.execute(
+            select(cartons, messages.c.data)
+            .join(messages, messages.c.id == cartons.c.message)
+            .where(of_order)
+        )
     ]
+
+
+def _of_bridges(carton: str, told: Mapping[str, Any]) -> dict[str, str]:
+    """Return what each bridge of a set ran when it was packed, as the bench told it: each has a version of its own."""
+    fact = PackingFact.model_validate(told)
+    held = [each.holds_set for each in fact.cartons if each.carton == carton and each.holds_set is not None]
+    return {str(bridge.device): bridge.firmware for one in held for bridge in one.bridges}

@@ -42,6 +42,9 @@ class Carton:
     state: str
     owner: str | None
     firmware: str | None
+    """What each hub in it ran when it was packed; None of bridges, which run `of_bridges`."""
+    of_bridges: Mapping[str, str]
+    """What each bridge in it ran when it was packed, by its id; empty of hubs."""
     hubs: int
     pallet: str | None
     recalled: bool
@@ -90,8 +93,9 @@ def why_not_carton(
             continue
         if hub.outcome not in SUCCESSES:
             yield f"{name}: {chf} has no result that it is done"
-        if hub.firmware is None or hub.firmware != carton.firmware:
-            yield f"{name}: {chf} said last that it runs {hub.firmware}, the carton is one of {carton.firmware}"
+        packed = carton.of_bridges.get(chf, carton.firmware)
+        if hub.firmware is None or hub.firmware != packed:
+            yield f"{name}: {chf} said last that it runs {hub.firmware}, the carton is one of {packed}"
         yield from _why_not(hub, name)
 
 

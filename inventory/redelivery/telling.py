@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, case, select, update
 
@@ -23,11 +23,9 @@ from inventory.intake.whose_order import not_closed_at
 from inventory.notices import queue
 from inventory.notices.kind import Kind
 from inventory.redelivery.addresses import address_of
-from inventory.requests.book import NotNow, name_of, require
+from inventory.requests.book import NotNow, name_of, naming, plural, require
 from station.domain.destination import Destination
 from station.domain.outcome import Outcome
-
-_HEADINGS: Final = ("chf_id", "gpf_id", "outcome", "reason", "firmware_version", "place")
 
 
 def tell_done(
@@ -44,10 +42,11 @@ def tell_done(
         raise NotNow(f"{station} has not told that {row.work_order} is reconciled and closed")
     if despite_missing is None:
         _require_all(connection, row.work_order)
-    rows = _hubs(connection, request, row.work_order)
+    headings, rows = _hubs(connection, row)
     outcomes = Counter(each.outcome or "not_worked_on" for each in rows)
     flashed, current = outcomes[Outcome.PASSED], outcomes[Outcome.ALREADY_CURRENT]
     facts = {"request": name_of(request), "party": row.party, "work_order": row.work_order}
+    facts["devices"] = plural(row.family)
     queue.put(
         connection,
         request,
@@ -61,7 +60,7 @@ def tell_done(
             "address": address_of(connection, request),
         },
         now,
-        (_HEADINGS, rows),
+        (headings, rows),
         by=by,
     )
     if scrapped := [each for each in rows if each.place == Destination.SCRAP]:
@@ -72,7 +71,7 @@ def tell_done(
             Kind.SCRAPPED,
             {**facts, "hubs": len(scrapped)},
             now,
-            (_HEADINGS, scrapped),
+            (headings, scrapped),
             by=by,
         )
     connection.execute(
@@ -88,20 +87,28 @@ def _require_all(connection: Connection, work_order: str) -> None:
         raise NotNow(f"{work_order}: {lacking.line}")
 
 
-def _hubs(connection: Connection, request: int, work_order: str) -> Sequence[Row[*tuple[Any, ...]]]:
-    line, counts = request_hubs.c, results.alias("counts")
-    return connection.execute(
-        select(
-            *(line.chf, line.gpf, standings.c.outcome, counts.c.code, hubs.c.firmware),
-            case((hub_places.c.work_order == work_order, hub_places.c.place)).label("place"),
-        )
+def _hubs(
+    connection: Connection, request: Row[*tuple[Any, ...]]
+) -> tuple[Sequence[str], Sequence[Row[*tuple[Any, ...]]]]:
+    """Return headings and rows: which device, and what became of it."""
+    line, counts, work_order = request_hubs.c, results.alias("counts"), request.work_order
+    columns = {
+        **naming(request.family),
+        "outcome": standings.c.outcome,
+        "reason": counts.c.code,
+        "firmware_version": hubs.c.firmware,
+        "place": case((hub_places.c.work_order == work_order, hub_places.c.place)).label("place"),
+    }
+    rows = connection.execute(
+        select(*columns.values())
         .outerjoin(standings, and_(standings.c.device == line.chf, standings.c.work_order == work_order))
         .outerjoin(counts, counts.c.message == standings.c.message)
         .outerjoin(hubs, hubs.c.device == line.chf)
         .outerjoin(hub_places, and_(hub_places.c.hub == line.chf, hub_places.c.current))
-        .where(line.request == request, line.refused.is_(None), line.cancelled.is_(None))
+        .where(line.request == request.id, line.refused.is_(None), line.cancelled.is_(None))
         .order_by(line.line)
-    ).all()
+    )
+    return tuple(columns), rows.all()
 
 
 def recalled(connection: Connection, request: int | None = None) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -146,6 +153,7 @@ def tell_recalled(connection: Connection, request: int, *, reason: str, by: str,
         "party": row.party,
         "work_order": row.work_order,
         "hubs": len(called),
+        "devices": plural(row.family),
         "reason": reason,
     }
     listing = ("hub", "carton", "pallet", "firmware"), called

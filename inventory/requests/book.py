@@ -9,22 +9,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
-from inventory.assets import bridges
 from inventory.database.tables import LINE_COLUMNS, order_facts, request_hubs, requests
 from inventory.errors import InventoryError, WrongInput
 from inventory.notices import queue
 from inventory.notices.kind import Kind
 from inventory.requests import limits as limits_of
-from inventory.requests.extract import Registered, require_taken
-from inventory.requests.judging import Judged, judge
+from inventory.requests.judging import Judged
 from inventory.requests.limits import Beyond
+from inventory.requests.listed import Listed, judged, row_of
 from inventory.requests.order import order_bytes
-from inventory.requests.request_file import Asked
 from inventory.requests.settings import LimitSettings, RequestSettings
-from inventory.requests.sheet import Sheet
 from station.domain.printable import printable
 
 _TOLD_AS: Final = {
@@ -33,7 +31,6 @@ _TOLD_AS: Final = {
     "rejected": Kind.REQUEST_REJECTED,
 }
 OPEN: Final = ("judged", "authorised")
-HUB_HEADINGS: Final = ("chf_id", "gpf_id")
 _AT_ONCE: Final = 1000
 
 
@@ -49,6 +46,7 @@ class Verdict:
     accepted: int
     refused: Mapping[str, int]
     """How many for each reason."""
+    family: Family
 
     @property
     def name(self) -> str:
@@ -80,9 +78,7 @@ def take_in(
     connection: Connection,
     *,
     party: str,
-    asked: Sequence[Asked],
-    registered: Mapping[Eui64, Registered],
-    files: tuple[Sheet, Sheet],
+    listed: Listed,
     settings: RequestSettings,
     by: str,
     now: datetime,
@@ -91,7 +87,7 @@ def take_in(
 
     Raises NotNow for one that is there, WrongInput where nobody says when the extract was taken.
     """
-    file, extract = files
+    file, extract = listed.sheet, listed.extract
     there = connection.scalar(
         select(requests.c.id).where(
             requests.c.party == party, requests.c.file_sha256 == file.sha256, requests.c.state.in_(OPEN)
@@ -101,18 +97,16 @@ def take_in(
         raise NotNow(
             f"{file.name} is {name_of(there)} already; see reflash inventory requests show {name_of(there)}"
         )
-    require_taken(extract, registered, now)
-    judged = judge(
-        asked, party, registered, settings.release_of, in_open_requests(connection), bridges(connection)
-    )
+    lines = judged(connection, listed, party, settings, in_open_requests(connection), now)
     request = connection.scalar(
         insert(requests)
         .values(
             party=party,
+            family=listed.family,
             file=file.name,
             file_sha256=file.sha256,
-            extract=extract.name,
-            extract_sha256=extract.sha256,
+            extract="" if extract is None else extract.name,
+            extract_sha256="" if extract is None else extract.sha256,
             received=now,
             received_by=by,
             state="judged",
@@ -121,12 +115,12 @@ def take_in(
     )
     if request is None:
         raise AssertionError("an insert returns its id")
-    for at in range(0, len(judged), _AT_ONCE):
+    for at in range(0, len(lines), _AT_ONCE):
         connection.execute(
-            insert(request_hubs), [row_of(request, each) for each in judged[at : at + _AT_ONCE]]
+            insert(request_hubs), [row_of(request, party, each) for each in lines[at : at + _AT_ONCE]]
         )
-    refused = Counter(each.reason.value for each in judged if each.reason is not None)
-    verdict = Verdict(request, len(judged) - refused.total(), dict(refused))
+    refused = Counter(each.reason.value for each in lines if each.reason is not None)
+    verdict = Verdict(request, len(lines) - refused.total(), dict(refused), listed.family)
     queue.put(
         connection,
         request,
@@ -135,6 +129,7 @@ def take_in(
         {
             "request": verdict.name,
             "party": party,
+            "devices": plural(listed.family),
             "file": file.name,
             "received": f"{now:%Y-%m-%d}",
             "accepted": verdict.accepted,
@@ -142,20 +137,20 @@ def take_in(
             "reason": None,
         },
         now,
-        (("line", "ids", "reason", "detail"), _refused_lines(judged)) if refused else None,
+        (("line", "ids", "reason", "detail"), _refused_lines(lines)) if refused else None,
         by=by,
     )
     return verdict
 
 
-def _refused_lines(judged: Sequence[Judged]) -> Iterator[tuple[int, str, str, str | None]]:
-    for each in judged:
+def _refused_lines(lines: Sequence[Judged]) -> Iterator[tuple[int, str, str, str | None]]:
+    for each in lines:
         if each.reason is not None:
             yield each.asked.line, printable(each.asked.text), each.reason.value, each.detail
 
 
 def in_open_requests(connection: Connection) -> dict[Eui64, str]:
-    """Return the open request of each hub that is in one."""
+    """Return the open request of each hub (by its CHF) and bridge that is in one."""
     rows = connection.execute(
         select(request_hubs.c.chf, request_hubs.c.request)
         .join(requests, requests.c.id == request_hubs.c.request)
@@ -164,30 +159,6 @@ def in_open_requests(connection: Connection) -> dict[Eui64, str]:
         )
     )
     return {Eui64.parse(chf): name_of(request) for chf, request in rows}
-
-
-def row_of(request: int, judged: Judged) -> dict[str, Any]:
-    """Return a judged line as it is kept."""
-    hub, asked = judged.hub, judged.asked
-    return {
-        "request": request,
-        "line": asked.line,
-        "ids": printable(asked.text),
-        "chf": hub and str(hub.chf),
-        "gpf": hub and str(hub.gpf),
-        "manufacturer": hub and hub.model.manufacturer,
-        "model": hub and hub.model.model,
-        "firmware": hub and str(hub.firmware),
-        "status": hub and hub.status,
-        "owner": hub and hub.owner,
-        "region": hub and hub.region,
-        "han_variant": hub and hub.han_variant,
-        "chts_version": hub and hub.chts_version,
-        "installation_end": asked.installation_end,
-        "taken": hub and hub.taken,
-        "refused": judged.reason and judged.reason.value,
-        "detail": judged.detail,
-    }
 
 
 def authorise(
@@ -211,7 +182,7 @@ def authorise(
         raise NotNow(f"there is a work order {work_order} already; give this one another number")
     data = order_bytes(connection, request, work_order)
     if data is None:
-        raise NotNow(f"{name_of(row.id)} has no accepted hub; refuse it")
+        raise NotNow(f"{name_of(row.id)} has no accepted {row.family}; refuse it")
     connection.execute(
         update(requests)
         .where(requests.c.id == request)
@@ -229,7 +200,7 @@ def authorise(
         .where(request_hubs.c.request == request, request_hubs.c.refused.is_(None))
         .values(authorised=now)
     )
-    listing = hubs_of_order(connection, request)
+    headings, listing = hubs_of_order(connection, row)
     queue.put(
         connection,
         request,
@@ -241,22 +212,39 @@ def authorise(
             "work_order": work_order,
             "purchase_order": purchase_order,
             "hubs": len(listing),
+            "devices": plural(row.family),
         },
         now,
-        (HUB_HEADINGS, listing),
+        (headings, listing),
         by=by,
     )
     return data, [each.line for each in over]
 
 
-def hubs_of_order(connection: Connection, request: int) -> Sequence[Row[str, str]]:
-    """Return both ids of each hub whose line stands."""
-    hub = request_hubs.c
-    return connection.execute(
-        select(hub.chf, hub.gpf)
-        .where(hub.request == request, hub.refused.is_(None), hub.cancelled.is_(None))
+def plural(family: str) -> str:
+    """Return how several of a family are called."""
+    return f"{Family(family)}s"
+
+
+def naming(family: str) -> Mapping[str, ColumnElement[Any]]:
+    """Return the columns of a line that say which device it is, by their headings: a hub's two ids, or a bridge and its set."""
+    line = request_hubs.c
+    if family == Family.HUB:
+        return {"chf_id": line.chf, "gpf_id": line.gpf}
+    return {"device_id": line.chf, "bridge_type": line.bridge_type, "premises": line.premises}
+
+
+def hubs_of_order(
+    connection: Connection, request: Row[*tuple[Any, ...]]
+) -> tuple[Sequence[str], Sequence[Row[*tuple[Any, ...]]]]:
+    """Return headings and rows that name each device of a request whose line stands."""
+    hub, columns = request_hubs.c, naming(request.family)
+    rows = connection.execute(
+        select(*columns.values())
+        .where(hub.request == request.id, hub.refused.is_(None), hub.cancelled.is_(None))
         .order_by(hub.line)
-    ).all()
+    )
+    return tuple(columns), rows.all()
 
 
 def regions_of(connection: Connection, request: int) -> dict[str, int]:
@@ -293,6 +281,7 @@ def decide(connection: Connection, request: int, state: str, *, by: str, reason:
             "party": row.party,
             "file": row.file,
             "received": f"{row.received:%Y-%m-%d}",
+            "devices": plural(row.family),
             "accepted": 0,
             "refused": 0,
             "reason": reason,
@@ -345,7 +334,10 @@ def every(connection: Connection, limit: int | None = None) -> Sequence[Row[*tup
         request_hubs.c.refused.is_(None),
         request_hubs.c.cancelled.is_(None),
     )
-    columns = (requests.c.id, requests.c.party, requests.c.received, requests.c.state, requests.c.work_order)
+    request = requests.c
+    columns = (
+        *(request.id, request.party, request.family, request.received, request.state, request.work_order),
+    )
     return connection.execute(
         select(*columns, accepted.scalar_subquery().label("accepted"))
         .order_by(requests.c.id.desc())

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
 
+from firmware_catalog.devices import Family
 from inventory.database.delivery_tables import forecasts
 from inventory.database.tables import request_hubs, requests
 from inventory.errors import WrongInput
@@ -98,6 +99,7 @@ def _asked(connection: Connection, party: str, month: date) -> int:
         .select_from(request_hubs.join(requests, requests.c.id == request_hubs.c.request))
         .where(
             requests.c.party == party,
+            requests.c.family == Family.HUB,
             requests.c.state != "refused",
             requests.c.received >= begin,
             requests.c.received < datetime.combine(month_after(month), begin.timetz()),

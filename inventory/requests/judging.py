@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
+from inventory.requests.bridge_list import AskedBridge, ListedBridge
 from inventory.requests.extract import Registered
 from inventory.requests.request_file import Asked
 from station.domain.device_status import DeviceStatus
@@ -29,15 +30,17 @@ class Reason(StrEnum):
     NO_RELEASE = "no_release"
     ALREADY_CURRENT = "already_current"
     BRIDGE = "bridge"
+    HUB = "hub"
+    SET_NOT_WHOLE = "set_not_whole"
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One line of a request, judged: accepted if it has no reason against it."""
 
-    asked: Asked
-    hub: Registered | None
-    """What the inventory holds of it, where that is known."""
+    asked: Asked | AskedBridge
+    hub: Registered | ListedBridge | None
+    """What the inventory holds of it, where that is known; of a bridge, what its party says."""
     reason: Reason | None
     detail: str | None = None
 
@@ -55,7 +58,7 @@ def judge(
     judged = []
     for each in asked:
         one = _judge(each, party, registered, releases, elsewhere, bridges)
-        if one.reason is None and one.hub is not None:
+        if one.reason is None and isinstance(one.hub, Registered):
             first = lines.setdefault(one.hub.chf, each.line)
             if first != each.line:
                 one = Judged(each, one.hub, Reason.TWICE, f"it is on line {first} already")
@@ -73,12 +76,12 @@ def _judge(
 ) -> Judged:
     if asked.fault is not None:
         return Judged(asked, None, Reason.UNREADABLE, asked.fault)
-    found = [registered.get(each) for each in (asked.chf, asked.gpf) if each is not None]
-    hub = found[0]
+    ids = [each for each in (asked.chf, asked.gpf) if each is not None]
+    hub = registered.get(ids[0])
+    if any(each in bridges for each in (*ids, *(() if hub is None else (hub.chf, hub.gpf)))):
+        return Judged(asked, hub, Reason.BRIDGE, "it is known as a bridge, which is in no extract")
     if hub is None:
         return Judged(asked, None, Reason.UNKNOWN, "the extract has no hub of that id")
-    if hub.chf in bridges or hub.gpf in bridges:
-        return Judged(asked, hub, Reason.BRIDGE, "the bench knows it as a bridge, which is in no extract")
     if hub.owner != party:
         return Judged(asked, hub, Reason.ANOTHER_PARTYS, "it is not registered to this party")
     if asked.chf not in (None, hub.chf) or asked.gpf not in (None, hub.gpf):

@@ -38,6 +38,11 @@ class Asked:
     fault: str | None
     """Why it cannot be read."""
 
+    @property
+    def either_id(self) -> Eui64 | None:
+        """An id that it names its hub by."""
+        return self.chf or self.gpf
+
 
 def read_request(sheet: Sheet) -> list[Asked]:
     """Read a list; a line that cannot be read says so. Raises WrongInput for a file that is no such list."""

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from firmware_catalog.devices import DeviceKind
 from firmware_catalog.identity import DeviceModel, FirmwareVersion
 from inventory.requests.extract import ExtractColumns
 
@@ -19,6 +20,9 @@ class ReleaseSettings(BaseModel):
     manufacturer: str = Field(min_length=1, max_length=30, description="DeviceManufacturer")
     model: str = Field(min_length=1, max_length=30, description="DeviceModel")
     firmware_version: FirmwareVersion = Field(description="8 hex digits")
+    made_for: DeviceKind = Field(
+        DeviceKind.HUB, alias="for", description="`hub`, or the type of bridges that it is made for"
+    )
 
 
 class LimitSettings(BaseModel):
@@ -55,5 +59,14 @@ class RequestSettings(BaseModel):
 
     @property
     def release_of(self) -> dict[DeviceModel, FirmwareVersion]:
-        """The release of each model."""
-        return {DeviceModel(each.manufacturer, each.model): each.firmware_version for each in self.releases}
+        """The release of each model of hubs."""
+        every = self.release_of_kind.items()
+        return {model: version for (kind, model), version in every if kind is DeviceKind.HUB}
+
+    @property
+    def release_of_kind(self) -> dict[tuple[DeviceKind, DeviceModel], FirmwareVersion]:
+        """The release of each model, by what it is made for."""
+        return {
+            (each.made_for, DeviceModel(each.manufacturer, each.model)): each.firmware_version
+            for each in self.releases
+        }

@@ -79,6 +79,14 @@ class Sheet:
         if at is None:
             raise WrongInput(f"{self.name} is empty: it needs a line of headings and a line for each hub")
 
+    @property
+    def template(self) -> str:
+        """Which template its first row names; nothing where there is no such column or row. Raises WrongInput as `rows` does."""
+        for _, row in self.rows(()):
+            named = row.get("template")
+            return "" if named is None else named.text
+        return ""
+
     def rows_of(
         self, template: str, needed: Sequence[str], *, advice: str = ""
     ) -> Iterator[tuple[int, Mapping[str, Cell]]]:

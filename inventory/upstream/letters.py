@@ -176,7 +176,12 @@ def record_of(connection: Connection, device: str) -> tuple[list[str], Told]:
         .join(hubs, hubs.c.device == line.chf)
         .join(requests, requests.c.id == line.request)
         .outerjoin(results, results.c.message == hubs.c.firmware_message)
-        .where(line.chf == device, line.refused.is_(None), requests.c.work_order.is_not(None))
+        .where(
+            line.chf == device,
+            line.refused.is_(None),
+            line.bridge_type.is_(None),
+            requests.c.work_order.is_not(None),
+        )
         .order_by(line.request, line.line)
     ).all()
     if not rows or rows[-1].firmware is None:

@@ -16,7 +16,7 @@ from inventory.upstream.document import Documents, NotValid
 from inventory.upstream.jobs import replace
 from inventory.upstream.orders import due_orders, looked_at
 from inventory.upstream.settings import RouteSettings, UpstreamSettings
-from inventory.upstream.update import NotYet, ResultsMissing, Told, Update, of_route, update_of
+from inventory.upstream.update import NotYet, OfBridges, ResultsMissing, Told, Update, of_route, update_of
 
 NOT_VALID = "not_valid"
 """The code of a pre-notification that does not follow the schema: a dead letter that was never sent."""
@@ -36,7 +36,8 @@ def plan(
         try:
             update = update_of(connection, work_order, ways)
         except NotYet as reason:
-            looked_at(connection, work_order, str(reason), again=isinstance(reason, ResultsMissing))
+            waits = None if isinstance(reason, OfBridges) else str(reason)
+            looked_at(connection, work_order, waits, again=isinstance(reason, ResultsMissing))
             continue
         _take_back_elsewhere(connection, update, ways, open_ones, now)
         for route in ways.routes:

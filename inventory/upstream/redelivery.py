@@ -2,7 +2,8 @@
 
 The rule: a hub goes back only if what it said last is what the inventory holds, by the extract and by the updates that were accepted. One
 that was found current under a stale record, whose chain of versions stopped half-way, or whose update was refused, stays until it is
-told of, or is scrapped. A hub that failed without being read back may run anything, and stays.
+told of, or is scrapped. A hub that failed without being read back may run anything, and stays. Of bridges that inventory knows nothing, and
+they wait for nothing there.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ def withheld(connection: Connection, work_order: str) -> Mapping[str, str]:
     """
     line = request_hubs.c
     rows = connection.execute(
-        select(line.chf, hubs.c.firmware, standings.c.outcome, results.c.firmware_read_back)
+        select(
+            *(line.chf, line.bridge_type, hubs.c.firmware),
+            *(standings.c.outcome, results.c.firmware_read_back),
+        )
         .join(requests, requests.c.id == line.request)
         .outerjoin(hubs, hubs.c.device == line.chf)
         .outerjoin(standings, and_(standings.c.device == line.chf, standings.c.work_order == work_order))
@@ -37,7 +41,7 @@ def withheld(connection: Connection, work_order: str) -> Mapping[str, str]:
     for row in rows:
         if row.outcome == Outcome.FAILED and row.firmware_read_back is None:
             found[row.chf] = "not_read_back"
-        elif row.firmware is not None and held_there.get(row.chf) != row.firmware:
+        elif row.bridge_type is None and row.firmware is not None and held_there.get(row.chf) != row.firmware:
             found[row.chf] = sent.get((row.chf, row.firmware), "not_told")
     return found
 

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Select, insert, or_, select
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
 from inventory.database.tables import request_hubs, requests, standings
 from inventory.database.upstream_tables import upstream_released_hubs, upstream_releases
@@ -20,15 +21,19 @@ def release(
 ) -> int:
     """Let these hubs of an order go up, by either id, or without any, those with a success; return how many.
 
-    Raises WrongInput for an order that was not authorised here, for a hub that is not on it, and where there is none to release.
+    Raises WrongInput for an order that was not authorised here or is of bridges, for a hub that is not on it, and where there is none to release.
     """
-    request = connection.scalar(select(requests.c.id).where(requests.c.work_order == work_order))
-    if request is None:
+    order = connection.execute(
+        select(requests.c.id, requests.c.family).where(requests.c.work_order == work_order)
+    ).first()
+    if order is None:
         raise WrongInput(
             f"no work order {work_order} was authorised here; see reflash inventory requests list"
         )
+    if order.family == Family.BRIDGE:
+        raise WrongInput(f"work order {work_order} is of bridges, of which nothing goes upstream")
     line = request_hubs.c
-    on_it = select(line.chf).where(line.request == request, line.refused.is_(None))
+    on_it = select(line.chf).where(line.request == order.id, line.refused.is_(None))
     if hubs:
         devices = [_one(connection, on_it, work_order, each) for each in hubs]
     else:

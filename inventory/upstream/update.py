@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, and_, or_, select
 
+from firmware_catalog.devices import Family
 from inventory.database.tables import (
     hubs,
     request_hubs,
@@ -37,6 +38,10 @@ from station.domain.outcome import SUCCESSES
 
 class NotYet(InventoryError):
     """Nothing may be told of this order now."""
+
+
+class OfBridges(NotYet):
+    """Nothing of an order of bridges is ever told: it waits for nothing."""
 
 
 class ResultsMissing(NotYet):
@@ -82,12 +87,17 @@ class Update:
 def update_of(connection: Connection, work_order: str, ways: UpstreamSettings | None = None) -> Update:
     """Return what is to be told of an order; without `ways`, whatever its hubs' regions.
 
-    Raises NotYet for one that was not authorised here, and, unless a supervisor released a part of it: for one that the bench has
+    Raises OfBridges for one of bridges, NotYet for one that was not authorised here, and, unless a supervisor released a part of it: for one that the bench has
     not closed, and while results of a station that worked on it have not come: one of them may say that a hub runs something else by now.
     """
-    request = connection.scalar(select(requests.c.id).where(requests.c.work_order == work_order))
-    if request is None:
+    order = connection.execute(
+        select(requests.c.id, requests.c.family).where(requests.c.work_order == work_order)
+    ).first()
+    if order is None:
         raise NotYet(f"no work order {work_order} was authorised here; see reflash inventory requests list")
+    if order.family == Family.BRIDGE:
+        raise OfBridges(f"work order {work_order} is of bridges, of which nothing goes upstream")
+    request = order.id
     released = _released(connection, work_order)
     lacks = None
     try:

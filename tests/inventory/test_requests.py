@@ -103,7 +103,7 @@ def test_the_id_of_a_bridge_is_no_hub_s_whatever_an_extract_says(desk: Desk, dat
     intake.take_heard([station.result(1, gpf=None, family="bridge", bridge_type="B2"), station.result(2)])
     said = desk.take([asked(1), asked(3)], [held(1), held(3)])
     assert "in part: 1 hub accepted, 1 bridge" in said
-    assert "bridge: the bench knows it as a bridge, which is in no extract" in desk("show", "RQ-000001")
+    assert "bridge: it is known as a bridge, which is in no extract" in desk("show", "RQ-000001")
 
 
 def test_a_limit_refuses_or_warns_and_counts_what_was_authorised_this_month(desk: Desk) -> None:

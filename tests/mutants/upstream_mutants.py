@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutant import Mutant
 
 _TEST = "tests/inventory/test_upstream.py"
+_RECALL = "tests/inventory/test_recall.py"
 _JOBS = "inventory/upstream/jobs.py"
 _UPDATE = "inventory/upstream/update.py"
 _ONCE = (f"{_TEST}::test_each_hub_takes_effect_once_whatever_goes_wrong_on_the_way",)
@@ -29,6 +30,27 @@ UPSTREAM_MUTANTS = (
         "    if any(said is not None and gpf is None for said, gpf in told):\n",
         "    if False:\n",
         ("tests/inventory/test_upstream.py::test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row",),
+    ),
+    Mutant(
+        "a request for bridges is told upstream",
+        _UPDATE,
+        "    if order.family == Family.BRIDGE:\n",
+        "    if False:\n",
+        (f"{_RECALL}::test_a_party_is_told_of_its_bridges_and_nobody_upstream_ever_is",),
+    ),
+    Mutant(
+        "a bridge waits for an inventory that has no bridges, and never goes home",
+        "inventory/upstream/redelivery.py",
+        "elif row.bridge_type is None and row.firmware",
+        "elif row.firmware",
+        (f"{_RECALL}::test_a_party_is_told_of_its_bridges_and_nobody_upstream_ever_is",),
+    ),
+    Mutant(
+        "half a set is cancelled",
+        "inventory/requests/bridge_judging.py",
+        "if has != stands",
+        "if has < stands",
+        (f"{_RECALL}::test_hubs_and_bridges_stand_in_no_list_together_and_a_set_joins_and_leaves_whole",),
     ),
     Mutant(
         "a later version goes before it is known what became of the one before",

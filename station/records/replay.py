@@ -41,7 +41,13 @@ from station.records.segments import (
     segment_path,
     segment_paths,
 )
-from station.records.tables import TABLES_VERSION, create_segment, tables_version
+from station.records.tables import (
+    FIND_SETS,
+    TABLES_VERSION,
+    create_segment,
+    run_script,
+    tables_version,
+)
 from station.records.upgrades import add_in_place
 from station.version import station_version
 
@@ -117,6 +123,7 @@ def up_to_date(newest: Path, clock: Clock, heard: Heard) -> Path:
         try:
             version = tables_version(segment)
             if version == TABLES_VERSION or add_in_place(segment, version):
+                run_script(segment, FIND_SETS)
                 return newest
         except UNREADABLE as error:
             raise journal_error(error, newest) from error

@@ -363,7 +363,14 @@ CREATE TABLE stopped_releases (
 ) WITHOUT ROWID;
 """
 
-_EVERY_DERIVED: Final = DERIVED + TABLES_OF_3 + TABLES_OF_4 + TABLES_OF_5
+FIND_SETS: Final = """
+CREATE INDEX IF NOT EXISTS order_lines_by_premises ON order_lines (json_extract(line, '$.premises'))
+    WHERE json_extract(line, '$.premises') IS NOT NULL;
+"""
+"""By which a scan at the packing table finds a bridge's set. No hub's line is in it. It came after version 5 and is made where it is
+missing: an index holds nothing of its own, and a program that does not know of it keeps it up."""
+
+_EVERY_DERIVED: Final = DERIVED + TABLES_OF_3 + TABLES_OF_4 + TABLES_OF_5 + FIND_SETS
 
 DERIVED_TABLES: Final = (
     "station",

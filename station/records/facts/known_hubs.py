@@ -239,11 +239,14 @@ def _set_contents(
 def _set_of(tables: sqlite3.Connection, order: str, premises: str) -> tuple[BridgeLine, ...]:
     """Return the bridges that an order lists for a premises."""
     rows = tables.execute(
-        "SELECT line FROM order_lines WHERE work_order = ? AND json_extract(line, '$.premises') = ? ORDER BY chf",
+        # As its index has it: `IS NOT NULL` goes without saying, and has to be said.
+        "SELECT line FROM order_lines WHERE work_order = ? AND json_extract(line, '$.premises') = ?"
+        " AND json_extract(line, '$.premises') IS NOT NULL",
         (order, premises),
     )
     lines = (read_line(line) for (line,) in rows)
-    return tuple(line for line in lines if isinstance(line, BridgeLine))
+    bridges = (line for line in lines if isinstance(line, BridgeLine))
+    return tuple(sorted(bridges, key=lambda line: line.device_id))
 
 
 def _set_mates(

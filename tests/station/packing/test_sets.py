@@ -7,7 +7,7 @@ import io
 import json
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from station.domain.outcome import Code, Disposition, Outcome
 from station.orders.csv_columns import BRIDGE_HEADINGS
 from station.packing.codes import PackageCode
 from station.packing.settings import PackingSettings
+from station.records.facts.known_hubs import contents_of
 from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
 from station.records.facts.packed import carton
 from station.records.journal import Journal
@@ -121,6 +122,28 @@ async def test_a_set_is_packed_together_once_each_of_it_has_passed(tmp_path: Pat
             put = await at.pack(bridge, SECOND)
         assert put.closed
     rebuild(tmp_path)
+
+
+def _how_a_set_is_found(tables: sqlite3.Connection) -> list[str]:
+    asked: list[str] = []
+    tables.set_trace_callback(asked.append)
+    contents_of(tables, BRIDGE_ORDER, device(0), bridge_facts(0).firmware, None)
+    tables.set_trace_callback(None)
+    plans = [
+        tables.execute(f"EXPLAIN QUERY PLAN {each}").fetchall() for each in asked if "$.premises" in each
+    ]
+    return [detail for plan in plans for *_, detail in plan if "order_lines" in detail]
+
+
+async def test_a_set_is_found_without_reading_through_its_order(tmp_path: Path) -> None:
+    by_premises = ["SEARCH order_lines USING INDEX order_lines_by_premises (<expr>=? AND work_order=?)"]
+    async with table(tmp_path) as at:
+        assert await at.journal.ask(_how_a_set_is_found) == by_premises
+    # A journal of a program that did not know of it is given it, wherever it lies.
+    with closing(sqlite3.connect(next(tmp_path.rglob("*.sqlite")))) as segment:
+        segment.execute("DROP INDEX order_lines_by_premises")
+    async with Journal.open(tmp_path, site="leeds", station="bench-1") as journal:
+        assert await journal.ask(_how_a_set_is_found) == by_premises
 
 
 async def test_a_set_is_parted_by_a_supervisor_alone(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ UPSTREAM_MUTANTS = (
     Mutant(
         "a request's order lists a bridge as a hub",
         "inventory/requests/judging.py",
-        "    if hub.chf in bridges or hub.gpf in bridges:\n",
+        "    if any(each in bridges for each in (*ids, *(() if hub is None else (hub.chf, hub.gpf)))):\n",
         "    if False:\n",
         ("tests/inventory/test_requests.py::test_the_id_of_a_bridge_is_no_hub_s_whatever_an_extract_says",),
     ),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -32,8 +34,7 @@ async def running_screen(
         given = ("--certificate", issued.certificate, "--key", issued.key, *options)
     with running((*_PROGRAM, "screen", "--desk", desk, "--port", port, *given)) as process:
         try:
-            await until(lambda: process.poll() is not None or is_served(port))
-            assert process.poll() is None
+            await until_served(process, port)
             yield f"{'http' if authority is None else 'https'}://127.0.0.1:{port}"
         finally:
             process.terminate()
@@ -67,6 +68,12 @@ async def events(stream: httpx.Response) -> AsyncIterator[dict[str, str]]:
             event = {}
 
 
-def is_served(port: int) -> bool:
-    with socket.socket() as asked:
-        return asked.connect_ex(("127.0.0.1", port)) == 0
+async def until_served(process: subprocess.Popen[Any], port: int) -> None:
+    """Return once somebody listens there; a screen that has ended fails the test."""
+
+    def is_served() -> bool:
+        assert process.poll() is None, process.args
+        with socket.socket() as asked:
+            return asked.connect_ex(("127.0.0.1", port)) == 0
+
+    await until(is_served)

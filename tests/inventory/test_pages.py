@@ -22,9 +22,8 @@ from sqlalchemy import func, select, update
 from benches.brokers import free_port
 from benches.certificates import Authority
 from benches.inventory_desk import Desk, asked, held
-from benches.looking import until
 from benches.processes import running
-from benches.screen_process import is_served
+from benches.screen_process import until_served
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, gpf_of
 from benches.told_upstream import tell_upstream
 from inventory.database.engine import Database
@@ -415,7 +414,7 @@ async def test_the_program_serves_by_tls_whom_the_commands_let_in(
     trusted = ssl.create_default_context(cafile=str(authority.file))
     with running((*command, desk.config)) as process:
         async with httpx.AsyncClient(base_url=home, verify=trusted, timeout=60) as client:
-            await until(lambda: process.poll() is not None or is_served(port))
+            await until_served(process, port)
             proof = {"name": ANN, "pin": PINS[ANN]}
             signed = await client.post("/session", json=proof, headers={"Origin": home})
             assert signed.status_code == 200, signed.text

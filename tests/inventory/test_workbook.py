@@ -133,7 +133,7 @@ def test_what_says_what_a_sheet_means_takes_no_more_memory_however_much_stands_i
         return changed(good, name, before + more + end + after)
 
     for name in names:
-        useless = with_more(name, b"<x/>" * 300_000)
+        useless = with_more(name, b"<x/>" * 150_000)
         tracemalloc.start()
         assert read(useless, "a") == [[("1", None)]]
         assert tracemalloc.get_traced_memory()[1] < 8 << 20

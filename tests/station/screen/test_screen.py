@@ -8,7 +8,6 @@ import http.client
 import json
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
@@ -19,7 +18,7 @@ import pytest
 
 from benches.brokers import free_port
 from benches.processes import running
-from benches.screen_process import is_served
+from benches.screen_process import until_served
 from station.domain.interlock import interlock
 from station.domain.outcome import Code, Disposition, Outcome
 from station.domain.phase import SlotPhase
@@ -49,9 +48,7 @@ def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     desk = tmp_path_factory.mktemp("desk") / "desk.sock"
     command = (*PROGRAM, "screen", "--desk", desk, "--port", number, "--without-login")
     with running(command) as process:
-        while not is_served(number):  # nothing tells of it
-            assert process.poll() is None
-            time.sleep(0.02)
+        asyncio.run(until_served(process, number))
         yield number
         process.terminate()
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from benches.brokers import free_port
 from benches.looking import until
 from benches.processes import run, running, wait_for
-from benches.screen_process import is_served
+from benches.screen_process import until_served
 from station.certificates.issuing import Profile, issue, make_authority, renew
 
 PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
@@ -27,7 +27,7 @@ async def test_a_stop_with_open_streams_is_in_good_order(tmp_path: Path) -> None
     command = (*PROGRAM, "screen", "--desk", tmp_path / "desk.sock", "--port", port, "--without-login")
     with (tmp_path / "said").open("w+") as said:
         with running(command, stderr=subprocess.STDOUT, stdout=said) as process:
-            await until(lambda: process.poll() is not None or is_served(port))
+            await until_served(process, port)
             with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as browser:
                 browser.request("GET", "/stream")
                 stream = browser.getresponse()
@@ -68,8 +68,7 @@ async def test_a_renewed_certificate_is_taken_while_a_page_stays_open_and_one_fo
     command = (*PROGRAM, "screen", "--desk", tmp_path / "desk.sock", "--port", port)
     given = ("--certificate", file, "--key", key)
     with said.open("w") as out, running((*command, *given), stderr=subprocess.STDOUT, stdout=out) as process:
-        await until(lambda: process.poll() is not None or is_served(port))
-        assert process.poll() is None, said.read_text()
+        await until_served(process, port)
         first = await asyncio.to_thread(shown)
         assert first.split() == file.read_bytes().split()
         with (

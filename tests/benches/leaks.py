@@ -17,6 +17,9 @@ import structlog
 
 _PASSED = pytest.StashKey[bool]()
 
+_TOLD_TO_END = ("asyncio-waitpid-", "AnyIO worker thread")
+"""What such threads are called."""
+
 FREEZE, UNFREEZE = gc.freeze, gc.unfreeze
 """What the collector's own are; a test finds them without effect."""
 
@@ -90,8 +93,9 @@ def nothing_leaks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     files_before = _open_files()
     yield
     for thread in set(threading.enumerate()) - threads_before:
-        # Whoever waited for its work, or for the process that it waits for, may hear of that before it has ended.
-        if thread.daemon or thread.name.startswith("asyncio-waitpid-"):
+        # Whoever waited for its work, or for the process that it waits for, may hear of that before it has ended;
+        # the loop that an idle one served has told it to end, and ends itself.
+        if thread.daemon or thread.name.startswith(_TOLD_TO_END):
             thread.join(5)
     leaked_threads = [t for t in threading.enumerate() if t not in threads_before and t.is_alive()]
     gc.collect()

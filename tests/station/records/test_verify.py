@@ -24,7 +24,10 @@ def edit(folder: Path, statement: str, number: int = 1) -> None:
         segment.executescript(statement)
 
 
-def journal_of_segments(folder: Path) -> int:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, int]:
+    """Make a journal of segments, of which each test has a copy; return its last event's number, too."""
+    folder = tmp_path_factory.mktemp("made") / "journal"
     with ledger_in(folder, segment_rows=20) as ledger:
         write(ledger, *order_events(hubs=30))
         for number in range(30):
@@ -34,19 +37,24 @@ def journal_of_segments(folder: Path) -> int:
             ledger, closed(attempt.sequence, 1), MessagesAcknowledged(message="result", numbers=(31,))
         )
     assert len(segment_paths(folder)) >= 3
-    return last.sequence
+    return folder, last.sequence
 
 
-def test_a_whole_journal_is_found_whole(folder: Path) -> None:
-    last = journal_of_segments(folder)
+@pytest.fixture
+def segmented(folder: Path, made: tuple[Path, int]) -> int:
+    """Put that journal into the test's folder and return its last event's number."""
+    shutil.copytree(made[0], folder, dirs_exist_ok=True)
+    return made[1]
+
+
+def test_a_whole_journal_is_found_whole(folder: Path, segmented: int) -> None:
     found = verify(folder)
-    assert found.events == last
+    assert found.events == segmented
     assert found.segments == tuple(path.name for path in segment_paths(folder))
 
 
 @pytest.mark.parametrize("row", [1, 2, 22, 23, 24, 50])
-def test_the_first_broken_row_is_named(folder: Path, row: int) -> None:
-    journal_of_segments(folder)
+def test_the_first_broken_row_is_named(folder: Path, segmented: int, row: int) -> None:
     for path in segment_paths(folder):
         edit(folder, f"UPDATE events SET utc = utc + 1 WHERE sequence >= {row}", int(path.name[8:14]))
     with pytest.raises(JournalCorrupt) as broken:
@@ -66,16 +74,18 @@ def test_the_first_broken_row_is_named(folder: Path, row: int) -> None:
         ("INSERT INTO events SELECT 999999, utc, monotonic_ns, body, hash FROM events LIMIT 1", None),
     ],
 )
-def test_rows_that_went_or_came_are_found(folder: Path, statement: str, row: int | None) -> None:
-    journal_of_segments(folder)
+def test_rows_that_went_or_came_are_found(
+    folder: Path, segmented: int, statement: str, row: int | None
+) -> None:
     edit(folder, statement)
     with pytest.raises(JournalCorrupt) as broken:
         verify(folder)
     assert row is None or broken.value.row == row
 
 
-def test_a_forged_history_does_not_agree_with_what_was_published(folder: Path, tmp_path: Path) -> None:
-    journal_of_segments(folder)
+def test_a_forged_history_does_not_agree_with_what_was_published(
+    folder: Path, segmented: int, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     with ledger_in(other) as ledger:
         for number in range(40):
@@ -94,8 +104,7 @@ def test_a_journal_cut_short_is_reported(folder: Path) -> None:
         verify(folder)
 
 
-def test_missing_segments_are_named(folder: Path, tmp_path: Path) -> None:
-    journal_of_segments(folder)
+def test_missing_segments_are_named(folder: Path, segmented: int, tmp_path: Path) -> None:
     for number in (1, 2):
         damaged = tmp_path / f"without-{number}"
         shutil.copytree(folder, damaged)
@@ -106,8 +115,7 @@ def test_missing_segments_are_named(folder: Path, tmp_path: Path) -> None:
         verify(tmp_path / "nothing")
 
 
-def test_segments_in_a_wrong_order_are_found(folder: Path) -> None:
-    journal_of_segments(folder)
+def test_segments_in_a_wrong_order_are_found(folder: Path, segmented: int) -> None:
     two, three = segment_path(folder, 2), segment_path(folder, 3)
     two.rename(folder / "aside")
     three.rename(two)
@@ -160,11 +168,10 @@ def test_every_byte_of_the_bodies_counts(whole_journal: Path, tmp_path: Path) ->
 # Rebuild ----------------------------------------------------------------------------------------------------
 
 
-def test_tables_follow_from_the_events(folder: Path) -> None:
-    last = journal_of_segments(folder)
+def test_tables_follow_from_the_events(folder: Path, segmented: int) -> None:
     proof = rebuild(folder)
     assert proof.differing == ()
-    assert proof.events == last
+    assert proof.events == segmented
     assert proof.rows["outbox"] == 33
     assert proof.rows["order_lines"] == 30
 

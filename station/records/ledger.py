@@ -17,6 +17,7 @@ from station.records.errors import (
     EventRefused,
     JournalFailed,
     JournalInDoubt,
+    NoDescriptors,
     PublishedHeadUnreadable,
     journal_error,
     may_have_been_kept,
@@ -204,7 +205,13 @@ class Ledger:
 
     def _opened(self) -> sqlite3.Connection:
         if self._segment is None:
-            self._segment = open_for_writing(self._path)
+            try:
+                self._segment = open_for_writing(self._path)
+            except NoDescriptors:
+                if self._finished is None:
+                    raise
+                self._close_finished()  # it has as many as are needed
+                self._segment = open_for_writing(self._path)
         return self._segment
 
     def _checked_published_head(self, segment: sqlite3.Connection) -> PublishedHead | None:

@@ -81,9 +81,10 @@ class SegmentInTheMaking:
             raise
 
     def discard(self) -> None:
-        """Leave nothing of it. Without effect on one that is finished."""
+        """Leave nothing of it, unless the disk says no: the next start does. Without effect on one that is finished."""
         self.connection.close()
-        self._partial.unlink(missing_ok=True)
+        with suppress(OSError):  # it would be told in place of what went wrong before
+            self._partial.unlink(missing_ok=True)
 
 
 def make_segment(path: Path, fill: Callable[[sqlite3.Connection], Filled]) -> Filled:

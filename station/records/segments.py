@@ -97,8 +97,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
 def fold_log(connection: sqlite3.Connection) -> bool:
     """Move the whole log into the file, and leave it empty. False if a reader is in the middle of it: it is not waited for."""
     connection.execute("PRAGMA busy_timeout = 0")
-    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
+    try:
+        busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    finally:
+        # The commits that follow wait for a lock, whatever the disk said to this.
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000}")
     return not busy
 
 

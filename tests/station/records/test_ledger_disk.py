@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import os
 import resource
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -36,10 +37,9 @@ from station.records.facts import outbox
 from station.records.facts.journal import SegmentStarted
 from station.records.facts.orders import OrderClosed, orders
 from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
-from station.records.making import SegmentInTheMaking
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
-from station.records.segments import segment_path, segment_paths
+from station.records.segments import fold_log, segment_path, segment_paths
 from station.records.verify import verify
 
 
@@ -242,9 +242,14 @@ def test_a_write_error_leaves_nothing_half_written(folder: Path) -> None:
         size = max(path.stat().st_size for path in folder.iterdir())
         with file_size_limit(size), pytest.raises(JournalFailed):
             ledger.commit([order_events(hubs=500)])
-        (again,) = write(ledger, STARTED)
+        (again, *_) = write(ledger, STARTED, *order_events(hubs=500))
         assert again.sequence == 3
-    assert verify(folder).events == 3
+        segment = ledger._opened()
+        patience = segment.execute("PRAGMA busy_timeout").fetchone()
+        with file_size_limit(size), pytest.raises(sqlite3.Error):
+            fold_log(segment)
+        assert segment.execute("PRAGMA busy_timeout").fetchone() == patience
+    assert verify(folder).events == 6
 
 
 def test_a_lock_that_another_program_holds_is_named_and_waited_out(folder: Path) -> None:
@@ -275,17 +280,19 @@ def test_a_segment_that_may_be_there_or_not_is_told_as_that(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its name is not on the disk for certain, and cannot be taken back: no row may go to the old one."""
-    folder.mkdir(exist_ok=True)
-    made = SegmentInTheMaking(segment_path(folder, 1))
 
     def failing(*_: object, **__: object) -> None:
         raise OSError(5, "Input/output error")
 
-    with monkeypatch.context() as broken:
-        broken.setattr("station.records.making.sync_folder", failing)
-        broken.setattr(Path, "unlink", failing)
-        with pytest.raises(JournalInDoubt):
-            made.finish()
+    with ledger_in(folder, segment_rows=3) as ledger:
+        while not list(folder.glob("*.partial")):
+            write(ledger, STARTED)
+        with monkeypatch.context() as broken:
+            broken.setattr("station.records.making.sync_folder", failing)
+            broken.setattr(Path, "unlink", failing)
+            with pytest.raises(JournalInDoubt):
+                next_segment(ledger, folder)
+    verify(folder)
 
 
 def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_waits(folder: Path) -> None:
@@ -310,20 +317,32 @@ def test_without_descriptors_commits_and_answers_go_on_and_what_needs_a_file_wai
     assert rebuild(folder).differing == ()
 
 
-@pytest.mark.parametrize("left", [0, 1, 2])
-def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later(
-    folder: Path, left: int
-) -> None:
+@contextmanager
+def descriptors_used_up() -> Iterator[None]:
+    """Let this process open as many files as it closes."""
+    with descriptors_left(64), ExitStack() as taken:  # none that is open is beyond that
+        with suppress(OSError):
+            while True:
+                taken.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+        yield
+
+
+def test_a_segment_is_opened_with_the_descriptors_of_the_one_before(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=2) as ledger:
+        next_segment(ledger, folder)
+        # The next segment is begun, and nobody has opened it yet.
+        with descriptors_used_up():
+            write(ledger, STARTED)
+    verify(folder)
+
+
+def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later(folder: Path) -> None:
     with ledger_in(folder, segment_rows=2) as ledger, JournalReader(folder) as reader:
         assert reader.waiting_messages(9) == ()
         next_segment(ledger, folder)
-        # The next segment is begun, and nobody has opened it yet.
-        with descriptors_left(left):
-            with pytest.raises(NoDescriptors):
-                ledger.commit([(STARTED,)])
-            # The files of the segment before are in use until the next commit; then one is enough to read.
-            with pytest.raises(NoDescriptors) if left < 2 else nullcontext():
-                assert reader.waiting_messages(9) == ()
+        # Nor any beyond the first that is free, whatever is closed.
+        with descriptors_left(0), pytest.raises(NoDescriptors):
+            ledger.commit([(STARTED,)])
         write(ledger, STARTED)
         assert reader.waiting_messages(9) == ()
     verify(folder)

@@ -16,6 +16,7 @@ from station.records.errors import (
     UNREADABLE,
     EventRefused,
     JournalFailed,
+    JournalFull,
     JournalInDoubt,
     NoDescriptors,
     PublishedHeadUnreadable,
@@ -122,6 +123,16 @@ class Ledger:
         Raises JournalFailed or a kind of it when the transaction as a whole came to nothing, JournalInDoubt when that
         cannot be known: the ledger is then to be closed.
         """
+        try:
+            return self._commit(appends)
+        except JournalFull:
+            # The next segment can be made anew: what room it takes is better used for what comes next.
+            if self._successor is not None:
+                self._drop_successor()
+                self._put_rotation_off()
+            raise
+
+    def _commit(self, appends: Sequence[tuple[Event | Expectation, ...]]) -> list[Outcome]:
         segment = self._opened()
         head, live = self._head, self._live
         try:

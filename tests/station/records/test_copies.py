@@ -268,9 +268,9 @@ def test_a_read_only_journal_is_read_to_its_end_and_says_that_it_cannot_be_writt
 
 FULL = """
 import sys
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
-from benches.journal_samples import STARTED, ledger_in, order_events, write
+from benches.journal_samples import STARTED, ledger_in, next_segment, order_events, write
 from station.records.errors import JournalFull
 from station.records.rebuild import rebuild
 from station.records.verify import verify
@@ -291,6 +291,19 @@ with ledger_in(folder) as ledger:
     ballast.unlink()
     write(ledger, *order_events(hubs=50))
 assert verify(folder).events == written + 3
+with ledger_in(folder, segment_rows=1) as ledger:
+    while not sum(path.stat().st_size for path in folder.glob("*.partial")) > 100_000:
+        write(ledger, STARTED)
+    with ballast.open("wb", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    with suppress(JournalFull):
+        while True:
+            ledger.commit([(STARTED,)])
+    write(ledger, STARTED)  # where the next segment was being made
+    ballast.unlink()
+    next_segment(ledger, folder)
+verify(folder)
 assert rebuild(folder).differing == ()
 print("whole")
 """

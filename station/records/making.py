@@ -72,13 +72,9 @@ class SegmentInTheMaking:
         try:
             sync_folder(self.path.parent)
         except OSError as error:
-            try:
-                self.path.unlink()
-                sync_folder(self.path.parent)
-            except OSError:
-                # Rows that the old segment takes now would be lost if the new one came back.
-                raise JournalInDoubt(self.path, error) from error
-            raise
+            # It is not taken back: whoever reads may have gone on to it. And were it there at the next start, the rows
+            # that the old segment took from now on would be lost.
+            raise JournalInDoubt(self.path, error) from error
 
     def discard(self) -> None:
         """Leave nothing of it, unless the disk says no: the next start does. Without effect on one that is finished."""

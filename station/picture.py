@@ -154,7 +154,7 @@ def _said(slot: SlotView, sentences: Sentences) -> Said:
     """Say what a slot shows; what the whole jig or station waits for stands above and is not said again."""
     shared = {each.reason for each in slot.interlocks if each.scope != "slot"}
     if slot.reason in shared and slot.phase not in _SHARED:
-        return Said("", sentences.texts.say("do", slot.to_do))
+        return Said("", sentences.texts.of(slot.family).say("do", slot.to_do))
     said = sentences.of_slot(slot)
     return said if said.do else Said("", said.what)
 

@@ -38,7 +38,7 @@ class Sentences:
             return fitting(self.texts, view.place, ways, cut=False)
         details = view.details
         ways = ways_to_say(
-            self.texts,
+            self.texts.of(view.family),
             view.outcome,
             view.code,
             view.disposition,
@@ -53,10 +53,10 @@ class Sentences:
         details = view.details
         if view.reason is Reason.LABEL_OF_ANOTHER and details.label and details.own:
             label, own = told_apart(details.label, details.own)
-            yield self.texts.say("line", "label_apart", label=label, own=own)
+            yield self.texts.of(view.family).say("line", "label_apart", label=label, own=own)
 
     def _what(self, view: SlotView) -> str:
-        say = self.texts.say
+        say = self.texts.of(view.family).say
         values = {"hub": view.chf, "jig": view.place.jig, **view.details.given()}
         if view.stage is not None:
             values["stage"] = say("stage", view.stage)
@@ -70,7 +70,7 @@ class Sentences:
     def _do(self, view: SlotView) -> str:
         if view.details.advice is not None:
             return view.details.advice
-        say = self.texts.say
+        say = self.texts.of(view.family).say
         who = say("line", "hub", hub=view.chf) if view.chf else say("line", "the_hub")
         place = {"jig": view.place.jig, "slot": view.place.slot}
         key = view.reason if self.texts.has("do", view.reason) else view.to_do

@@ -116,18 +116,19 @@ def particulars(detail: str | None) -> str | None:
 
 def _message(opened: OpenedAttempt, verdict: _Verdict, by_hand_at: str | None) -> str:
     """Say it in English: this is for records and programs, whatever the bench speaks."""
-    said = (verdict.outcome, verdict.code, verdict.disposition)
+    said, hub, label = (verdict.outcome, verdict.code, verdict.disposition), opened.hub, opened.label
+    whose = hub or opened.line
+    texts = ENGLISH if whose is None else ENGLISH.of(whose.ids.kind.family)
     if by_hand_at is not None:
-        return line_by_hand(ENGLISH, by_hand_at, *said, detail=verdict.detail, unsettled=verdict.unsettled)
-    hub, label = opened.hub, opened.label
+        return line_by_hand(texts, by_hand_at, *said, detail=verdict.detail, unsettled=verdict.unsettled)
     ways = ways_to_say(
-        ENGLISH,
+        texts,
         *said,
         detail=verdict.detail,
         unsettled=verdict.unsettled,
         mislabelled=label is not None and hub is not None and not label.names(hub),
     )
-    return line(ENGLISH, opened.place, fitting(ENGLISH, opened.place, ways))
+    return line(texts, opened.place, fitting(texts, opened.place, ways))
 
 
 def _judge(

@@ -220,7 +220,7 @@ class Conductor:
             place=visit.place,
             stage=reached.stage,
             step=reached.step,
-            why=f"the hub answers in {visit.place}",
+            why=f"the {hub.ids.kind.family} answers in {visit.place}",
             scanned_id=label.device_id if label else None,
             scanned_role=label.role if label else None,
         )

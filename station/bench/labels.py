@@ -146,7 +146,7 @@ def kind_of(scan: Scan) -> str:
         case Destination():
             return f"{scan.value} is a place where hubs are put"
         case ScannedLabel():
-            return f"{scan.device_id} is a hub's label"
+            return f"{scan.device_id} is the label of a hub or bridge"
         case SlotCode():
             return "this is a slot's code"
         case Badge():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
+from firmware_catalog.devices import Family
 from station.bench.controller import Controller
 from station.bench.display import EXPECTING, UNKNOWN_HUB
 from station.bench.labels import (
@@ -70,7 +71,9 @@ class BenchScans:
         if place is None or waiting is None:
             code = ScanCode.NONE_WAITS if label is None else ScanCode.WAITS_FOR_NONE
             device = None if label is None else label.device_id
-            raise ScanRefused(ScanSaid(code=code, jig=jig, slot=place and place.slot, label=device))
+            family = next((view.family for view in self._view.slots() if view.place.jig == jig), Family.HUB)
+            at = {"jig": jig, "slot": place and place.slot, "family": family}
+            raise ScanRefused(ScanSaid.model_validate({"code": code, **at, "label": device}))
         taken_back = LabelTakenBack(
             place=place, scanned_id=waiting.device_id, scanned_role=waiting.role, actor=actor
         )

@@ -149,7 +149,7 @@ def withdrawn(shown: SlotView, order: str) -> SlotView:
     """Show that a hub that was to go home must not: its order does not list it any more."""
     if not goes_home(shown) or shown.order != order:
         return shown
-    detail = f"hub {shown.chf} was withdrawn from order {order}"
+    detail = f"{shown.family} {shown.chf} was withdrawn from order {order}"
     return _aside(shown, Reason.ORDER_WENT, Details(detail=detail))
 
 

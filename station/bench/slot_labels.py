@@ -43,9 +43,9 @@ class SlotLabels:
         async with self.deciding:
             seated = self.seated
             if seated is None and self._display.phase in RESULT_PHASES:
-                raise ScanRefused(ScanSaid.at(place, ScanCode.RESULT_WRITTEN))
+                raise ScanRefused(self._said(ScanCode.RESULT_WRITTEN))
             if seated is not None and self._display.phase is SlotPhase.RESEAT:
-                raise ScanRefused(ScanSaid.at(place, ScanCode.WHO_UNKNOWN))
+                raise ScanRefused(self._said(ScanCode.WHO_UNKNOWN))
             meaning = self._meaning(label, None if seated is None else seated.hub)
             await record(
                 LabelScanned(
@@ -59,11 +59,14 @@ class SlotLabels:
             )
             if seated is not None:
                 if seated is not self.seated:
-                    raise ScanRefused(ScanSaid.at(place, ScanCode.HUB_LEFT, hub=seated.hub.device_id))
+                    raise ScanRefused(self._said(ScanCode.HUB_LEFT, hub=seated.hub.device_id))
                 seated.scan(label)
         if meaning.disagrees:
             _log.warning("label disagrees", jig=place.jig, slot=place.slot, label=str(label.device_id))
         return meaning
+
+    def _said(self, code: ScanCode, **facts: object) -> ScanSaid:
+        return ScanSaid.at(self._place, code, family=self._display.now.family, **facts)
 
     def _meaning(self, label: ScannedLabel, seated: DeviceIdentity | None) -> LabelMeaning:
         facts: dict[str, object] = {"label": label.device_id}
@@ -72,4 +75,4 @@ class SlotLabels:
             code = ScanCode.ITS_OWN if label.names(seated) else ScanCode.DISAGREES
         else:
             code = ScanCode.FOR_WHO_SITS if self._display.phase in UNKNOWN_HUB else ScanCode.SEAT_HERE
-        return LabelMeaning(ScanSaid.at(self._place, code, **facts))
+        return LabelMeaning(self._said(code, **facts))

@@ -182,7 +182,9 @@ def show(
             hubs = journal.of_order(of.order, hubs_in, of.number)
             shown = _carton(of) | {"inside": [str(each.hub) for each in hubs]}
             lines = [
-                f"hub {each.hub}, label {each.gpf}, packed {each.placed:%Y-%m-%d %H:%M} UTC" for each in hubs
+                f"{f'bridge {each.hub}' if each.gpf is None else f'hub {each.hub}, label {each.gpf}'}, "
+                f"packed {each.placed:%Y-%m-%d %H:%M} UTC"
+                for each in hubs
             ]
         else:
             shown, lines = _pallet(of) | {"on": [each.code for each in boxes]}, [str(each) for each in boxes]

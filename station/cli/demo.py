@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +16,7 @@ from station.cli.common import JsonOption, UsageError, WorkFailed, first_of, pri
 from station.demo.family import DemoFamily
 from station.demo.transport import Transport
 from station.demo.upstream_way import UpstreamWay
+from station.domain.counted import counted
 from station.places.settings import MAX_SLOTS
 
 _MAX_JIGS = 16
@@ -89,7 +91,7 @@ def demo(
     if folder is not None:
         _make_empty(folder)
     console = _UnheardConsole(stderr=as_json)
-    tell = print_json if as_json else _print_summary
+    tell = print_json if as_json else partial(_print_summary, family=family)
     with tempfile.TemporaryDirectory(prefix="reflash-") as temporary:
         request = DemoRequest(
             jigs=jigs,
@@ -112,19 +114,21 @@ def demo(
     if not serve:
         tell(summary)
     if summary["published"] < summary["hubs"]:
-        raise WorkFailed("not every hub has a result at the broker")
+        raise WorkFailed(f"not every {family.device} has a result at the broker")
     if summary["contradicted"]:
-        raise WorkFailed("hubs that passed do not hold what their results say")
+        raise WorkFailed(f"{family.device}s that passed do not hold what their results say")
     if summary["misplaced"]:
-        raise WorkFailed("hubs lie where they do not belong, or where the station does not know them to be")
+        raise WorkFailed(
+            f"{family.device}s lie where they do not belong, or where the station does not know them to be"
+        )
     if summary.get("smi_mismatches"):
         raise WorkFailed("hubs say something else than the inventory holds of them")
 
 
-def _print_summary(summary: Mapping[str, Any]) -> None:
+def _print_summary(summary: Mapping[str, Any], family: DemoFamily) -> None:
     counts = {name: count for name, count in summary.items() if name not in {"hubs", "seconds"}}
     parts = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in counts.items())
-    typer.echo(f"{summary['hubs']} hubs in {summary['seconds']} s: {parts}")
+    typer.echo(f"{counted(summary['hubs'], family.device)} in {summary['seconds']} s: {parts}")
 
 
 class _UnheardConsole(Console):

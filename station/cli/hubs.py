@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from firmware_catalog.devices import DeviceIds, HubIds
+from firmware_catalog.devices import DeviceIds, Family, HubIds
 from firmware_catalog.identity import Eui64
 from station.bench.labels import kind_of
 from station.cli.asking import asker
@@ -85,7 +85,8 @@ def find(
 
 
 def _story(device: Eui64, life: HubLife) -> Iterator[str]:
-    yield f"hub {device}: {where_now(life)}"
+    family = life.lines[0].line.ids.kind.family if life.lines else Family.HUB
+    yield f"{family} {device}: {where_now(life)}"
     for state in life.lines:
         line = state.line
         yield f"order {state.order}: {_ids(line.ids)}, of {line.owner}, {line.manufacturer}/{line.model} {line.variant}"

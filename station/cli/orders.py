@@ -111,7 +111,7 @@ def import_order(
         print_json({**taken.model_dump(), "jigs": jigs})
         return
     where = f", on {', '.join(on)}" if on else ""
-    typer.echo(f"order {taken.order} {what}: {counted(taken.hubs, 'hub')}{where}")
+    typer.echo(f"order {taken.order} {what}: {counted(taken.hubs, taken.family)}{where}")
 
 
 @app.command()
@@ -273,7 +273,7 @@ def show(order: OrderArgument, config: ConfigOption = DEFAULT_CONFIG, as_json: J
         came_of_it = "" if gone.outcome is None else f", {gone.outcome.replace('_', ' ')}"
         typer.echo(f"withdrawn by revision {gone.revision}: {gone.line.device_id}{came_of_it}{aside}")
     for result in seen:
-        typer.echo(f"stranger seen: {result.hub or 'a hub without a name'}{_why(codes, result.hub)}")
+        typer.echo(f"stranger seen: {result.hub or 'one without a name'}{_why(codes, result.hub)}")
 
 
 def require_order(journal: JournalReader, order: str) -> OrderSummary:

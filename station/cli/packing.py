@@ -79,12 +79,10 @@ def _take(asker: Asker, where: Where, line: str, *, as_json: bool) -> tuple[Aske
             typer.echo("scans are nobody's own from here on", err=as_json)
             return replace(asker, proof=None), where
         case PackageCode(package=Package.CARTON) | Destination():
-            typer.echo(f"{scan}: scan its hubs", err=as_json)
+            typer.echo(f"{scan}: scan what goes there", err=as_json)
             return asker, scan
         case _:
-            raise UsageError(
-                f"{kind_of(scan)}; here hubs' labels are scanned, and the codes of cartons and places"
-            )
+            raise UsageError(f"{kind_of(scan)}; here labels are scanned, and the codes of cartons and places")
 
 
 def tell(answer: Answer, *, as_json: bool) -> None:
@@ -99,7 +97,7 @@ def scanned_label(text: str) -> ScannedLabel:
     """Read a hub's label. Raises UsageError, which tells another code as what it is."""
     scan = scanned(text)
     if not isinstance(scan, ScannedLabel):
-        raise UsageError(f"{kind_of(scan)}, not a hub's label; scan the hub itself")
+        raise UsageError(f"{kind_of(scan)}, not a label; scan what is to be put there")
     return scan
 
 

@@ -33,7 +33,7 @@ from station.cli.report_span import (
     utc_time,
     wanted_of,
 )
-from station.reports.figures import HubFigures, JigFigures, SlotFigures, Span
+from station.reports.figures import HubFigures, JigFigures, KindFigures, SlotFigures, Span
 from station.reports.reader import Reports, Wanted
 from station.reports.source import Cursor
 from station.settings_file import load_settings
@@ -43,12 +43,14 @@ app = typer.Typer(help="How hubs, slots and stages fared.", no_args_is_help=True
 
 
 class _Table(StrEnum):
+    KINDS = "kinds"
     SLOTS = "slots"
     STAGES = "stages"
     USES = "uses"
 
 
 class _ThroughputTable(StrEnum):
+    KINDS = "kinds"
     JIGS = "jigs"
     SLOTS = "slots"
     STAGES = "stages"
@@ -163,6 +165,7 @@ def _head(
 
 def _tables(figures: HubFigures) -> dict[str, list[dict[str, Any]]]:
     return {
+        "kinds": [{"kind": each.kind, **_values(each.tally)} for each in figures.kinds],
         "slots": [{"jig": slot.jig, "slot": slot.slot, **_values(slot.tally)} for slot in figures.slots],
         "stages": [_values(stage) for stage in figures.stages],
         "uses": [_values(use) for use in figures.uses],
@@ -234,23 +237,28 @@ def _print_figures(figures: HubFigures, span: Span) -> None:
     when = f"{local_time(span.first)} to {local_time(span.until)}"
     every = figures.all
     if not every.results:
-        typer.echo(f"no hub had a result from {when}")
+        typer.echo(f"nothing had a result from {when}")
         return
     typer.echo(
         f"{when}: {every.results} results in {figures.hours:.1f} h, {every.passed} passed, "
         f"{every.already_current} already current, {every.rejected} rejected, {every.failed} failed"
     )
     typer.echo(
-        f"{_text(every.hubs_an_hour)} hubs an hour; {_percent(every.first_pass_yield)} pass at the first attempt; "
-        f"{_text(every.hands_p50)} s from a result to the next hub (95%: {_text(every.hands_p95)} s)"
+        f"{_text(every.hubs_an_hour)} {figures.devices} an hour; {_percent(every.first_pass_yield)} pass at the first attempt; "
+        f"{_text(every.hands_p50)} s from a result to the next one (95%: {_text(every.hands_p95)} s)"
     )
     _table(
-        ("slot", "results", "passed", "failed", "an hour", "first pass", "used", "next hub", "95%"),
+        ("slot", *_TALLY),
         [
             *((jig.jig, *_tally_row(jig)) for jig in figures.jigs),
             *((f"{slot.jig} slot {slot.slot}", *_tally_row(slot)) for slot in figures.slots),
         ],
     )
+    if figures.of_bridges:
+        _table(
+            ("kind", *_TALLY),
+            [(each.kind or "not known", *_tally_row(each)) for each in figures.kinds],
+        )
     _table(
         ("stage", "done", "failed", "50%", "95%"),
         [(each.stage, each.done, each.failed, _text(each.p50), _text(each.p95)) for each in figures.stages],
@@ -261,7 +269,10 @@ def _print_figures(figures: HubFigures, span: Span) -> None:
     )
 
 
-def _tally_row(figures: JigFigures | SlotFigures) -> tuple[object, ...]:
+_TALLY = ("results", "passed", "failed", "an hour", "first pass", "used", "next one", "95%")
+
+
+def _tally_row(figures: KindFigures | JigFigures | SlotFigures) -> tuple[object, ...]:
     tally = figures.tally
     return (
         tally.results,

@@ -49,11 +49,6 @@ from station.texts.texts import ENGLISH
 
 SITE, STATION = "demo", "bench"
 
-_SHOWN: Final = {
-    DemoFamily.HUB: "simulated hub",
-    DemoFamily.BRIDGE: "simulated bridge",
-    DemoFamily.MIXED: "simulated device",
-}
 _CONNECTED: Final = {
     Transport.SERIAL: f"{BAUD} baud",
     Transport.USB: "USB",
@@ -134,9 +129,9 @@ async def run_demonstration(
         bench = _Bench(settings, scene, rigs, tally, printer, request, console)
         printer.on_printed = tally.changed.set
         console.print(
-            f"demonstration: {counted(request.hubs, _SHOWN[request.family])}, {counted(request.jigs, 'jig')}, {_CONNECTED[request.transport]}, "
+            f"demonstration: {counted(request.hubs, f'simulated {request.family.device}')}, {counted(request.jigs, 'jig')}, {_CONNECTED[request.transport]}, "
             f"broker {broker.name}, everything in {scene.folder}\n"
-            "its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real hub",
+            f"its catalogue is signed, its unlock key lies in a file, all made for the occasion: for no real {request.family.device}",
             soft_wrap=True,
         )
         if address is not None:
@@ -150,7 +145,7 @@ async def run_demonstration(
             console.print(
                 f"{counted(len(bench.table.cartons), 'carton')} on {counted(len(bench.table.pallets), 'pallet')}, "
                 f"{counted(len(printer.printed), 'label')} printed; "
-                f"{counted(sum(each.mixed_up for each in bench.technicians.values()), 'hub')} mixed up at the table",
+                f"{counted(sum(each.mixed_up for each in bench.technicians.values()), request.family.device)} mixed up at the table",
                 soft_wrap=True,
             )
             found = None if upstream is None else await upstream.told(tally.done, tally.passed_at)

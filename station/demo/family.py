@@ -16,3 +16,8 @@ class DemoFamily(StrEnum):
     def has_bridges(self, jig: int) -> bool:
         """Whether this jig works on bridges."""
         return self is DemoFamily.BRIDGE or (self is DemoFamily.MIXED and jig % 2 == 0)
+
+    @property
+    def device(self) -> str:
+        """What one of what is on the jigs is called."""
+        return "device" if self is DemoFamily.MIXED else self.value

@@ -42,5 +42,5 @@ class OrdersAtDesk:
         except RefusedAtDesk as refused:
             return NotNow(str(refused))
         return Taken(
-            f"{taken.order}: {counted(taken.hubs, 'hub')}" + ("" if taken.new else ", imported before")
+            f"{taken.order}: {counted(taken.hubs, taken.family)}" + ("" if taken.new else ", imported before")
         )

@@ -101,7 +101,12 @@ class OrderDesk:
                 except OrderRefused as error:
                     raise Invalid(str(error)) from error
                 await self._require_hubs_of_no_other(file.number, events)
-                answer = OrderTaken(order=file.number, hubs=len(file.lines), new=bool(events))
+                answer = OrderTaken(
+                    order=file.number,
+                    family=file.lines[0].ids.kind.family,
+                    hubs=len(file.lines),
+                    new=bool(events),
+                )
                 del file  # lines are let go as they are recorded: all at once would still the loop
                 # Small commits: whoever else has a fact to record waits for one of them at most.
                 while len(events) > 1:

@@ -6,8 +6,9 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from firmware_catalog.devices import Family
 from station.desk.request import ANSWER_SECONDS, Answer, Command, Name, Question, Words
-from station.domain.if_any import IF_ANY
+from station.domain.if_any import HUB_UNLESS_SAID, IF_ANY
 from station.domain.slot_name import SlotName
 from station.orders.csv_import import MAX_FILE_SIZE
 
@@ -20,6 +21,7 @@ class OrderTaken(Answer):
     """The order is there, with every line."""
 
     order: str
+    family: Family = HUB_UNLESS_SAID
     hubs: int
     new: bool
     """Whether this import made it so; the same file again changes nothing."""

@@ -134,7 +134,7 @@ class PackingDesk:
             if request.expected not in {None, now}:
                 where = "in no place" if stands is None else str(stands.stand)
                 raise Conflict(
-                    f"hub {label.device_id} is {where} now: look again, then decide anew", place=now
+                    f"{look.family} {label.device_id} is {where} now: look again, then decide anew", place=now
                 )
             scanned = None if request.digits is not None else label
             return await self._place(
@@ -223,11 +223,11 @@ class PackingDesk:
                 place = await self._seat_of(*ids)
         except TimeoutError:
             raise Conflict(
-                f"hub {hub.hub} is not known to have left its slot; take it out, then scan it again"
+                f"{hub.hub} is not known to have left its slot; take it out, then scan it again"
             ) from None
         if place is not None:
             raise Conflict(
-                f"hub {hub.hub} still sits in {place}: take it out first, then scan it here",
+                f"{hub.hub} still sits in {place}: take it out first, then scan it here",
                 hub=str(hub.hub),
                 place=str(place),
             )
@@ -264,7 +264,7 @@ class PackingDesk:
                 hubs=0,
                 capacity=opened.capacity,
                 state="open",
-                line=f"carton {carton_code(number)} of order {request.order} is open for {opened.capacity} hubs",
+                line=f"carton {carton_code(number)} of order {request.order} is open, with room for {opened.capacity}",
             )
             await act.recording(answer).append(opened)
             return answer
@@ -277,7 +277,7 @@ class PackingDesk:
             answer = _carton_now(
                 closing,
                 "closed",
-                f"carton {closing.code} is closed with {closing.hubs} of {closing.capacity} hubs",
+                f"carton {closing.code} is closed with {closing.hubs} of {closing.capacity} {_devices_in(closing)}",
             )
             await act.recording(answer).append(*self._closed(closing, closing.hubs, reason or None, act))
             return answer
@@ -295,8 +295,10 @@ class PackingDesk:
                 look = await self._journal.ask(_look, ScannedLabel(request.found), None)
                 found = _the_one(look, None).hub
                 if look.stands is not None and look.stands.stand.carton == held.number:
-                    raise Conflict(f"hub {found} is in carton {held.code} by the books too: it belongs there")
-                line += f"; hub {found} goes where it belongs, by a scan"
+                    raise Conflict(
+                        f"{look.family} {found} is in carton {held.code} by the books too: it belongs there"
+                    )
+                line += f"; {look.family} {found} goes where it belongs, by a scan"
                 if look.stands is not None:
                     line += f" (by the books it was {look.stands.stand}"
                     line += ", which is held too)" if look.stands.stand.carton is not None else ")"
@@ -310,7 +312,7 @@ class PackingDesk:
         async with self._one_by_one:
             held = await find_carton(self._journal, request.carton)
             state: Literal["open", "closed"] = "open" if held.closed is None else "closed"
-            line = f"carton {held.code} is {state} again, with {held.hubs} of {held.capacity} hubs"
+            line = f"carton {held.code} is {state} again, with {held.hubs} of {held.capacity} {_devices_in(held)}"
             answer = _carton_now(held, state, line)
             await act.recording(answer).append(
                 CartonReleased(carton=held.number, reason=request.reason, actor=act.actor)
@@ -322,9 +324,13 @@ _PUT: Final = {
     Destination.REWORK: "put to rework",
     Destination.SCRAP: "put to scrap",
     Destination.QUARANTINE: "put into quarantine",
-    Destination.PARTY: "put with the hubs that go back to their party",
-    Destination.MAKER: "put with the hubs that go back to their maker",
+    Destination.PARTY: "put with those that go back to their party",
+    Destination.MAKER: "put with those that go back to their maker",
 }
+
+
+def _devices_in(box: Carton) -> str:
+    return "hubs" if box.contents is None else f"{box.contents.family}s"
 
 
 def _look(tables: sqlite3.Connection, label: ScannedLabel, into: Carton | None) -> _Look:
@@ -357,9 +363,10 @@ def _of_another(tables: sqlite3.Connection, hub: NamedHub, order: str | None) ->
     own = next(iter(hub.orders), None)
     if order is None or own in {None, order} or order_line_state(tables, order, hub.hub) is not None:
         return None
-    rule = belongs(known_hub(tables, hub.hub, hub.gpf, own, None))
+    known = known_hub(tables, hub.hub, hub.gpf, own, None)
+    rule = belongs(known)
     return Conflict(
-        f"hub {hub.hub} is of order {own}, not of {order}; {rule}",
+        f"{known.family} {hub.hub} is of order {own}, not of {order}; {rule}",
         hub=str(hub.hub),
         order=own,
         belongs=rule.to,
@@ -376,7 +383,7 @@ def _the_one(look: _Look, into: Carton | None) -> NamedHub:
     (hub,) = look.named
     if into is not None and not hub.orders and hub.closed_order is not None:
         raise Conflict(
-            f"hub {hub.hub} is of order {hub.closed_order}, which is closed: it goes to quarantine",
+            f"{look.family} {hub.hub} is of order {hub.closed_order}, which is closed: it goes to quarantine",
             hub=str(hub.hub),
             belongs="quarantine",
         )

@@ -107,7 +107,7 @@ class PeopleDesk:
         for attempt in unfinished:
             hub = attempt.hub
             if jig in {None, attempt.place.jig} and hub is not None and hub.device_id not in shown:
-                line = f"{attempt.place}: find hub {hub.device_id}, which has no result yet, and seat it in any slot"
+                line = f"{attempt.place}: find {hub.ids}, which has no result yet, and seat it in any slot"
                 yield StillOpen(place=attempt.place, line=line)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from firmware_catalog.devices import BridgeType
+from firmware_catalog.devices import BridgeType, Family
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion, OpaqueName
 
 
@@ -34,6 +34,11 @@ class Contents(BaseModel):
     variant: str
     firmware: FirmwareVersion
     """What each of them said last that it runs."""
+
+    @property
+    def family(self) -> Family:
+        """Of which all of them are."""
+        return Family.HUB
 
     @property
     def packed(self) -> tuple[Packed, ...]:
@@ -84,6 +89,11 @@ class SetContents(BaseModel):
     premises: str
     bridges: Annotated[tuple[PackedBridge, ...], Field(min_length=1)]
     """Those of the set that go home: all of them, unless a supervisor parted it."""
+
+    @property
+    def family(self) -> Family:
+        """Of which all of them are."""
+        return Family.BRIDGE
 
     @property
     def packed(self) -> tuple[Packed, ...]:

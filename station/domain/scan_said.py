@@ -9,8 +9,9 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
-from station.domain.if_any import IF_ANY
+from station.domain.if_any import HUB_UNLESS_SAID, IF_ANY
 from station.domain.slot_name import SlotName
 
 
@@ -94,6 +95,8 @@ class ScanSaid(BaseModel):
     """Which jig it is about, where one is known."""
     slot: int | None = IF_ANY
     label: Eui64 | None = IF_ANY
+    family: Family = HUB_UNLESS_SAID
+    """Of which what sits there is, or is to sit."""
     hub: Eui64 | None = IF_ANY
     """CHF id of the hub that sits there, or sat."""
     named: str | None = IF_ANY

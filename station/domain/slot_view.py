@@ -7,6 +7,7 @@ from typing import Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, computed_field, model_validator
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
 from station.domain.interlock import Interlock
 from station.domain.jig_order import JigOrder
@@ -64,6 +65,13 @@ class SlotView(BaseModel):
         """What a person does here next, as one word."""
         tried_enough = self.details.times is not None
         return to_do(self.phase, self.reason, self.code, self.disposition, tried_enough=tried_enough)
+
+    @property
+    def family(self) -> Family:
+        """Of which what sits here is, or else what is to sit here."""
+        if self.chf is not None:
+            return Family.BRIDGE if self.gpf is None else Family.HUB
+        return Family.HUB if self.jig_order is None else self.jig_order.family
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

@@ -90,7 +90,7 @@ def events_for_closing(
         raise OrderRefused(f"order {order.order} is closed with a reason only: state one")
     if not standing.complete and not incomplete_accepted:
         raise OrderIncomplete(
-            f"order {order.order} is not complete ({standing}): find those hubs, or close it as incomplete"
+            f"order {order.order} is not complete ({standing}): find those, or close it as incomplete"
         )
     return (OrderClosed(order=order.order, reason=reason.strip(), actor=actor),)
 

@@ -28,10 +28,10 @@ class OpenHub:
 
     def __str__(self) -> str:
         if self.attempt.lost:
-            return f"find hub {self.line.device_id}: it left {self.attempt.place} before it was done"
+            return f"find {self.line.ids}: it left {self.attempt.place} before it was done"
         if self.attempt.interrupted is not None:
-            return f"hub {self.line.device_id} waits in {self.attempt.place} ({self.attempt.interrupted})"
-        return f"hub {self.line.device_id} is being worked on in {self.attempt.place}"
+            return f"{self.line.ids} waits in {self.attempt.place} ({self.attempt.interrupted})"
+        return f"{self.line.ids} is being worked on in {self.attempt.place}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Standing:
         counts = [f"{hubs} {outcome.replace('_', ' ')}" for outcome, hubs in self.results.items()]
         counts += [f"{len(self.open)} open", f"{self.never_seen} never seen"]
         if self.unattributed:
-            counts.append(f"{len(self.unattributed)} open on hubs that the order does not list")
+            counts.append(f"{len(self.unattributed)} open on what the order does not list")
         where = [f"{hubs} {_WHERE[place]}" for place, hubs in self.places.items()]
         where.append(f"{self.missing} in no place")
         if self.unfinished:

@@ -81,7 +81,7 @@ def require_revision(
     found = difference(file, lines)
     if len(found.withdrawn) == len(lines):
         raise OrderRefused(
-            f"{file.source} lists no hub of order {number}: it is another order's file; correct its number"
+            f"{file.source} lists no {lines[0].ids.kind.family} of order {number}: it is another order's file; correct its number"
         )
     owners = {line.owner for line in lines}
     others = {line.owner for line in found.added} - owners

@@ -65,9 +65,9 @@ class Stand:
             case Destination.CARTON if self.carton is not None:
                 return f"in carton {carton_code(self.carton)}"
             case Destination.PARTY:
-                return "with the hubs that go back to their party"
+                return "with those that go back to their party"
             case Destination.MAKER:
-                return "with the hubs that go back to their maker"
+                return "with those that go back to their maker"
             case _:
                 return f"in {self.place}"
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Collection, Iterator
 
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64
-from station.domain.contents import SetContents
+from station.domain.contents import Holding, SetContents
 from station.domain.counted import counted
 from station.domain.destination import Destination
 from station.packing.belonging import Stand, belongs, elsewhere, parted, refusal
@@ -58,11 +59,12 @@ def check(
             case CartonHeld():
                 _require_carton(tables, event.carton)
             case CartonReleased():
-                if _require_carton(tables, event.carton).held is None:
+                released = _require_carton(tables, event.carton)
+                if released.held is None:
                     raise PackageRefused(f"carton {carton_code(event.carton)} is not held")
                 for hub in _hubs_of_another_kind(tables, event.carton):
                     raise PackageRefused(
-                        f"carton {carton_code(event.carton)} holds hub {hub}, which its order lists no more, or as another "
+                        f"carton {carton_code(event.carton)} holds {_device_of(released.contents)} {hub}, which its order lists no more, or as another "
                         "kind: take it out first (reflash cartons take-out)"
                     )
             case OrderRevised():
@@ -108,7 +110,7 @@ def _cartons_are_held(
             line = lines.get(placing.hub)
             if placing.hub in lines and (line is None or not holds_as(line, each.contents)):
                 raise NotAsExpected(
-                    f"hub {placing.hub}, which this revision withdraws or changes, was packed into carton {each.code} meanwhile",
+                    f"{each.contents.family} {placing.hub}, which this revision withdraws or changes, was packed into carton {each.code} meanwhile",
                     carton=each.code,
                 )
 
@@ -183,23 +185,28 @@ def _place_takes(tables: sqlite3.Connection, live: Collection[AttemptId], event:
             )
 
 
+def _device_of(contents: Holding | None) -> Family:
+    return Family.HUB if contents is None else contents.family
+
+
 def _carton_takes(
     tables: sqlite3.Connection, event: HubPlaced, number: int, *, closed: Collection[int]
 ) -> None:
     into = _require_carton(tables, number)
+    device = _device_of(event.contents)
     if into.order != event.order:
         raise PackageRefused(
-            f"carton {into.code} is of order {into.order}, hub {event.hub} of order {event.order}"
+            f"carton {into.code} is of order {into.order}, {device} {event.hub} of order {event.order}"
         )
     if into.held is not None:
         raise PackageRefused(f"carton {into.code} is held ({into.held}): a supervisor looks into it first")
     if into.closed is not None:
         raise PackageRefused(
-            f"carton {into.code} is closed: take hub {event.hub} out, open another carton for it"
+            f"carton {into.code} is closed: take {device} {event.hub} out, open another carton for it"
         )
     if into.contents is not None and event.contents is not None and not into.contents.is_with(event.contents):
         raise PackageRefused(
-            f"carton {into.code} holds {into.contents}; hub {event.hub} is {event.contents}: open a carton of its own for it"
+            f"carton {into.code} holds {into.contents}; {device} {event.hub} is {event.contents}: open a carton of its own for it"
         )
     capacity = into.capacity if event.contents is None else event.contents.fills(into.capacity)
     if isinstance(event.contents, SetContents) and into.capacity < len(event.contents.bridges):
@@ -209,7 +216,7 @@ def _carton_takes(
         )
     if into.hubs + 1 >= capacity and number not in closed:
         raise PackageRefused(
-            f"carton {into.code} is filled by this hub, and would have to be closed; scan it again"
+            f"carton {into.code} is filled by this {device}, and would have to be closed; scan it again"
         )
 
 
@@ -222,11 +229,12 @@ def _carton_closes(tables: sqlite3.Connection, event: CartonClosed, coming: list
     if closing.closed is not None:
         raise PackageRefused(f"carton {closing.code} is closed already")
     hubs = closing.hubs + len(coming)
-    if event.hubs != hubs:
-        raise PackageRefused(
-            f"carton {closing.code} has {counted(hubs, 'hub')} now, not {event.hubs}: look again"
-        )
     contents = coming[0].contents if coming else closing.contents
+    if event.hubs != hubs:
+        device = _device_of(contents)
+        raise PackageRefused(
+            f"carton {closing.code} has {counted(hubs, device)} now, not {event.hubs}: look again"
+        )
     capacity = closing.capacity if contents is None else contents.fills(closing.capacity)
     _require_reason(f"carton {closing.code}", hubs, capacity, event.reason)
     if (

@@ -12,6 +12,7 @@ from typing import Final
 
 from pydantic import TypeAdapter
 
+from firmware_catalog.devices import DeviceKind
 from station.domain.slot_name import SlotName
 from station.records.chain import RecordedEvent
 from station.records.facts.attempts import (
@@ -261,6 +262,7 @@ class Account:
             work_order=event.order,
             hub=None if hub is None else str(hub),
             model=None if event.model is None else f"{event.manufacturer}/{event.model}",
+            kind=_kind_of(event),
             number=event.number,
             outcome=event.outcome,
             stage=event.stage,
@@ -339,3 +341,11 @@ def _time(slot: _Slot, now: Moment) -> SlotTime:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
+
+
+def _kind_of(result: AttemptClosed) -> str | None:
+    if result.bridge_type is not None:
+        return result.bridge_type.value
+    if result.chf is not None:
+        return DeviceKind.HUB.value
+    return None if result.line is None else result.line.ids.kind.value

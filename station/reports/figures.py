@@ -10,6 +10,7 @@ from math import ceil
 from statistics import fmean
 from typing import Final, NamedTuple
 
+from firmware_catalog.devices import DeviceKind
 from station.domain.outcome import Outcome, Stage
 from station.reports.rows import Use
 
@@ -56,6 +57,8 @@ class Ended(NamedTuple):
     between_seconds: float
     """Of the work on it, what went into no stage."""
     boot_seconds: float | None = None
+    kind: str | None = DeviceKind.HUB.value
+    """As a result's row has it."""
 
 
 class Tried(NamedTuple):
@@ -131,6 +134,15 @@ class JigFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class KindFigures:
+    """How hubs, or the bridges of one type, fared."""
+
+    kind: str | None
+    """As a result's row has it."""
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
 class PartFigures:
     """One part of the span."""
 
@@ -150,6 +162,8 @@ class HubFigures:
     hours: float
     """In which the station ran."""
     all: Tally
+    kinds: tuple[KindFigures, ...]
+    """Each kind of device that had a result, hubs first. What slots' time went into each, nobody counts."""
     jigs: tuple[JigFigures, ...]
     slots: tuple[SlotFigures, ...]
     stages: tuple[StageFigures, ...]
@@ -157,6 +171,18 @@ class HubFigures:
     """What the slots' time went into; empty where what was asked for, a model, is nothing that a waiting slot has."""
     course: tuple[PartFigures, ...]
     """The span by parts, where parts were asked for."""
+
+    @property
+    def of_bridges(self) -> bool:
+        """Whether bridges are among what had a result."""
+        return any(each.kind not in (None, DeviceKind.HUB) for each in self.kinds)
+
+    @property
+    def devices(self) -> str:
+        """What all of them are called."""
+        if not self.of_bridges:
+            return "hubs"
+        return "hubs and bridges" if any(each.kind == DeviceKind.HUB for each in self.kinds) else "bridges"
 
 
 def hub_figures(
@@ -187,6 +213,7 @@ def hub_figures(
     return HubFigures(
         hours,
         _tally(everything, hours, together),
+        tuple(_kinds(everything, hours)),
         tuple(_jig(jig, places, by_slot, uses, hours) for jig in sorted({jig for jig, _ in places})),
         tuple(
             SlotFigures(*place, _tally(by_slot[place], hours, uses[place]), _uses(uses[place]))
@@ -214,6 +241,15 @@ def _jig(
     together = _added(uses[place] for place in own)
     results = [result for place in own for result in by_slot[place]]
     return JigFigures(jig, _tally(results, hours, together), _uses(together))
+
+
+def _kinds(results: Sequence[Ended], hours: float) -> Iterable[KindFigures]:
+    by_kind: defaultdict[str | None, list[Ended]] = defaultdict(list)
+    for result in results:
+        by_kind[result.kind].append(result)
+    for kind in (*DeviceKind, None):
+        if own := by_kind.get(kind):
+            yield KindFigures(kind, _tally(own, hours, {}))
 
 
 def _course(parts: Sequence[Span], results: Sequence[Ended], runs: Sequence[Timed]) -> Iterable[PartFigures]:

@@ -103,7 +103,7 @@ _WITHIN: Final = f"{_WHOSE} AND closed >= :first AND closed < :until"
 _ENDS: Final = f"SELECT min(opened), max(closed) FROM results WHERE {_WHOSE}"  # noqa: S608 - our own words, as below
 _ENDED: Final = (
     "SELECT jig, slot, number, outcome, closed, hands_seconds, max(0, work_seconds - (SELECT total(seconds) FROM stage_runs"  # noqa: S608
-    f" WHERE stage_runs.attempt = results.attempt)), boot_seconds FROM results WHERE {_WITHIN}"
+    f" WHERE stage_runs.attempt = results.attempt)), boot_seconds, kind FROM results WHERE {_WITHIN}"
 )
 _TRIED: Final = (
     "SELECT stage_runs.stage, stage_runs.seconds, stage_runs.code FROM results JOIN stage_runs USING (attempt)"  # noqa: S608

@@ -39,6 +39,8 @@ class Result(NamedTuple):
     """CHF id, or what the label of a hub says that did not tell."""
     model: str | None
     """Manufacturer and model, joined by a stroke."""
+    kind: str | None
+    """`hub`, or the type of a bridge; None of what never said what it is, and whose order is not known."""
     number: int
     """1 for the first attempt on this hub in this order."""
     outcome: str

@@ -25,7 +25,7 @@ FILE_NAME: Final = "reports.sqlite"
 APPLICATION_ID: Final = 0x52465250
 """`RFRP` in the SQLite header: tells these files from other databases."""
 
-REPORTS_VERSION: Final = 4
+REPORTS_VERSION: Final = 5
 """Kept as SQLite's user_version. Raise it with every change of the tables, or of what they are made of: a file of another
 version, older or newer, is made again from the journal."""
 
@@ -44,6 +44,7 @@ CREATE TABLE results (
     work_order         TEXT,
     hub                TEXT,
     model              TEXT,
+    kind               TEXT,
     number             INTEGER NOT NULL,
     outcome            TEXT    NOT NULL,
     stage              TEXT    NOT NULL,

@@ -79,7 +79,7 @@ def tile(view: SlotView, sentences: Sentences) -> Tile:
     """Draw a slot. What its whole jig or the station waits for is said there, and here is only what to do."""
     shared = {each.reason for each in view.interlocks if each.scope != "slot"} | {Reason.UNATTENDED}
     if view.reason in shared:
-        what, do = "", sentences.texts.say("do", view.to_do)
+        what, do = "", sentences.texts.of(view.family).say("do", view.to_do)
     else:
         what, do = sentences.of_slot(view)
     due = view.due if view.to_do is ToDo.WAIT else None

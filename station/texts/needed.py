@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
+from firmware_catalog.devices import Family
 from station.domain.outcome import Code, Disposition, Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import NEEDS, Reason
@@ -112,6 +113,7 @@ def _nothing_in(keys: Iterable[str]) -> dict[str, frozenset[str]]:
 NEEDED: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
     {
         "line": _split(_LINE),
+        "device": _nothing_in(Family),
         "word": _nothing_in(ToDo),
         "phase": _nothing_in(SlotPhase),
         "stage": _nothing_in(Stage),
@@ -129,3 +131,5 @@ NEEDED: Final[Mapping[str, Mapping[str, frozenset[str]]]] = MappingProxyType(
     }
 )
 """Of each table, each line with the names of what is filled in."""
+DEVICE: Final = "device"
+"""The name of the word for what a line is about, which may be filled into any line."""

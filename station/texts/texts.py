@@ -9,8 +9,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
+from firmware_catalog.devices import Family
 from station.domain.config_error import ConfigError
-from station.texts.needed import NEEDED
+from station.texts.needed import DEVICE, NEEDED
 
 _SHIPPED: Final = resources.files("station.texts")
 
@@ -18,9 +19,14 @@ _SHIPPED: Final = resources.files("station.texts")
 class Texts:
     """Finds a line and fills it in."""
 
-    def __init__(self, lines: Mapping[str, Mapping[str, str]]) -> None:
+    def __init__(self, lines: Mapping[str, Mapping[str, str]], family: Family = Family.HUB) -> None:
         """Take lines that were checked: `load` and `parse` are how texts are had."""
         self._lines = lines
+        self._device = lines[DEVICE][family]
+
+    def of(self, family: Family) -> Texts:
+        """Return the same for a device of this family, which they call by its name."""
+        return Texts(self._lines, family)
 
     def has(self, table: str, key: str) -> bool:
         """Whether there is such a line."""
@@ -28,7 +34,8 @@ class Texts:
 
     def say(self, table: str, key: str, **values: object) -> str:
         """Return a line, filled in with those of the values that it names."""
-        return self._lines[table][key].format_map({name: _shown(value) for name, value in values.items()})
+        shown = {name: _shown(value) for name, value in values.items()}
+        return self._lines[table][key].format_map({DEVICE: self._device, **shown})
 
 
 def load(language: str) -> Texts:
@@ -104,8 +111,8 @@ def _fault(line: object, names: frozenset[str]) -> str | None:
     found = [name for _, name, _, _ in parts if name is not None]
     if any(form or conversion for _, _, form, conversion in parts):
         return f"fills in otherwise than by a name alone; write {_listed(names)}"
-    if set(found) != names:
-        unknown, left_out = sorted({*found} - names), sorted(names - {*found})
+    if {*found} - {DEVICE} != names:
+        unknown, left_out = sorted({*found} - names - {DEVICE}), sorted(names - {*found})
         what = [f"fills in {_listed(unknown)}, which is not told there"] if unknown else []
         what += [f"leaves out {_listed(left_out)}"] if left_out else []
         return f"{' and '.join(what)}; it needs {_listed(sorted(names)) or 'nothing filled in'}"

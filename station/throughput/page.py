@@ -10,9 +10,9 @@ from station.throughput.plots import Bar, columns, rows
 from station.throughput.throughput import Throughput
 
 WAITS = {
-    Use.HANDS: "a pair of hands, and the hub's boot",
+    Use.HANDS: "a pair of hands, and a boot",
     Use.NO_ORDER: "an order for the jig",
-    Use.AWAY: "a hub that left before its result",
+    Use.AWAY: "one that left before its result",
     Use.OUT_OF_USE: "a person who enables the slot",
     Use.STOPPED: "a person who resets the jig after its emergency stop",
     Use.DOWN: "the station, which did not run",
@@ -25,14 +25,14 @@ def throughput_page(told: Throughput, *, subject: str, when: str) -> str:
     figures, every = told.figures, told.figures.all
     page = Page(f"Throughput of {subject}", when)
     if not every.results:
-        page.text("p", "No hub had a result.")
+        page.text("p", "Nothing had a result.")
     else:
         page.tiles(
             [
-                (_number(every.hubs_an_hour), "hubs an hour"),
+                (_number(every.hubs_an_hour), f"{figures.devices} an hour"),
                 (_percent(every.first_pass_yield), "pass at the first attempt"),
                 (_percent(every.utilisation), "of the slots' time is work"),
-                (f"{_number(every.hands_p50)} s", "from a result to the next hub, half of them"),
+                (f"{_number(every.hands_p50)} s", "from a result to the next one, half of them"),
                 (str(every.results), "results"),
             ]
         )
@@ -45,19 +45,25 @@ def throughput_page(told: Throughput, *, subject: str, when: str) -> str:
         page.text("h2", f"By the {unit}")
         page.plot(
             columns(
-                "Hubs passed or current, an hour in which the station ran",
+                "Passed or current, an hour in which the station ran",
                 [Bar(part_name(part.span, unit), part.hubs_an_hour) for part in figures.course],
-                axis="hubs an hour",
+                axis=f"{figures.devices} an hour",
             )
         )
         page.table(
-            (unit, "done", "failed", "hours", "hubs an hour"),
+            (unit, "done", "failed", "hours", "an hour"),
             (_course_row(part, part_name(part.span, unit)) for part in figures.course if part.hours),
+        )
+    if figures.of_bridges:
+        page.text("h2", "Hubs, and bridges by their type")
+        page.table(
+            ("kind", *_TALLY),
+            ((each.kind or "not known", *_tally_row(each.tally)) for each in figures.kinds),
         )
     if figures.jigs:
         page.text("h2", "Jigs and slots")
         page.table(
-            _TALLY,
+            ("", *_TALLY),
             (
                 *((jig.jig, *_tally_row(jig.tally)) for jig in figures.jigs),
                 *((f"{slot.jig} slot {slot.slot}", *_tally_row(slot.tally)) for slot in figures.slots),
@@ -76,7 +82,7 @@ def throughput_page(told: Throughput, *, subject: str, when: str) -> str:
             )
         page.plot(
             rows(
-                "From a result to the next hub",
+                "From a result to the next one",
                 [
                     Bar(f"{slot.jig} slot {slot.slot}", slot.tally.hands_p50, slot.tally.hands_p95)
                     for slot in figures.slots
@@ -111,8 +117,8 @@ def throughput_page(told: Throughput, *, subject: str, when: str) -> str:
 
 
 _TALLY = (
-    *("", "results", "passed", "current", "rejected", "failed", "hubs an hour", "first pass", "work"),
-    *("next hub 50%, s", "95%, s"),
+    *("results", "passed", "current", "rejected", "failed", "an hour", "first pass", "work"),
+    *("next one 50%, s", "95%, s"),
 )
 
 

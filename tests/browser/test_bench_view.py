@@ -52,7 +52,7 @@ async def test_a_shift_at_the_screen(bench: Bench, browser: Chrome, pictures: Pa
             await page.axe("bench")
             assert await page.capital_millimetres() >= 14
 
-            assert "scan its hub's label" in await page.scan("jig1/1", "taken")
+            assert "scan the label of what is to sit there" in await page.scan("jig1/1", "taken")
             assert str(hub.gpf) in await page.scan(str(hub.gpf), "taken")
             assert "neither" in await page.scan("rubbish", "refused")
             await bench.seat(hub, FIRST)

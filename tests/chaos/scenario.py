@@ -25,8 +25,9 @@ ROLES = {
     "stranger": "old",
     "other_model": "unlisted-old",
     "of_other_order": "old",
+    "bridge": "bridge-old",
 }
-"""Who is there, and the firmware they come with. `first`, `second` and `chained` are on the jig's order, `of_other_order`
+"""Who is there, and the firmware they come with; `bridge` is a bridge among hubs. `first`, `second` and `chained` are on the jig's order, `of_other_order`
 on one that is assigned to no jig at first; `current` runs the release and is, like the others, on none."""
 LISTED = ("first", "second", "chained")
 ORDER, OTHER_ORDER = "WO-1", "WO-2"
@@ -137,7 +138,10 @@ def _pull(source: random.Random) -> list[Step]:
 
 def _swap(source: random.Random) -> list[Step]:
     """Another hub takes its place; it may be that the first comes back later."""
-    slot, other = source.randint(1, 2), source.choice(("current", "stranger", "other_model", "second"))
+    slot, other = (
+        source.randint(1, 2),
+        source.choice(("current", "stranger", "other_model", "second", "bridge")),
+    )
     script = [_unseat(slot), _seat(slot, other, _gap(source))]
     if source.random() < 0.3:
         script += [_unseat(slot, round(source.uniform(0.3, 3.0), 2)), _seat(slot, 0, _gap(source))]
@@ -156,7 +160,7 @@ def _cable(source: random.Random) -> list[Step]:
 
 def _cable_and_swap(source: random.Random) -> list[Step]:
     """The hub is exchanged while its port is away."""
-    slot, other = source.randint(1, 2), source.choice(("current", "stranger"))
+    slot, other = source.randint(1, 2), source.choice(("current", "stranger", "bridge"))
     pulled = {"do": "port", "slot": slot, "plugged": False, "after": 0.0}
     return [
         _hands(

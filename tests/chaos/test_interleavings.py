@@ -49,6 +49,8 @@ def test_every_act_every_jig_and_every_side_is_drawn() -> None:
     assert {scenario.kind for scenario in drawn} == {
         (transport, board) for transport in ("serial", "usb") for board in (True, False)
     }
+    stories = " ".join(map(str, drawn))
+    assert all(f'"hub": "{who}"' in stories for who in ("current", "stranger", "other_model", "bridge"))
     assert {act.point.side for scenario in drawn for act in scenario.acts} == {"before", "after"}
     assert all(
         scenario.board or act.name not in {"stop", "board fault", "board away", "board restart"}

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from benches.sentences import SENTENCES, line_of
 from benches.station_bench import Bench
+from firmware_catalog.devices import Family
 from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.daemon.assembly import Daemon
 from station.domain.config_error import ConfigError
 from station.domain.interlock import interlock
+from station.domain.jig_order import JigOrder
 from station.domain.outcome import Stage
 from station.domain.phase import SlotPhase
 from station.domain.reason import LIFTED_BY, NEEDS, Reason
@@ -136,6 +138,19 @@ def test_a_station_with_a_wrong_language_does_not_start(bench: Bench, tmp_path: 
         assert not settings.journal_folder.exists(), "nothing was touched"
 
 
+def test_a_device_is_called_by_its_family_in_any_line_that_wants_it() -> None:
+    empty = SlotView(place=PLACE, phase=SlotPhase.EMPTY, reason=Reason.EMPTY)
+    order = JigOrder(order="WO-B", family=Family.BRIDGE, hubs=2, done=0, not_done=0)
+    awaits_bridges = empty.model_copy(update={"jig_order": order})
+    assert [line_of(view) for view in (empty, awaits_bridges)] == [
+        f"{PLACE}: empty; seat a {device}" for device in ("hub", "bridge")
+    ]
+    # A hub that sits on a jig of bridges is one all the same.
+    hub = awaits_bridges.model_copy(update={"chf": Eui64(4), "gpf": Eui64(5)})
+    assert hub.family is Family.HUB
+    assert texts.parse(changed("word", "seat", "{device}").encode(), "cy").say("word", "seat") == "hub"
+
+
 def test_another_language_is_one_file() -> None:
     shouted = {
         table: {
@@ -169,6 +184,7 @@ def test_every_reason_is_said_in_one_line_that_fits(reason: Reason) -> None:
     assert line.startswith(f"{PLACE}: ")
     assert len(line) <= 120
     assert "{" not in line
+    assert "hub" not in line.replace("golden hub", ""), "it has one id alone, so it is a bridge"
 
 
 @pytest.mark.parametrize("reason", [*LIFTED_BY, Reason.PART_FAILED, Reason.CATALOGUE_ENDS])
@@ -188,6 +204,8 @@ def test_every_answer_to_a_scan_is_said_in_one_line(code: ScanCode) -> None:
     }
     facts = {name: {**GIVEN, **scan}[name] for name in SCAN_NEEDS.get(code, ())}
     assert "{" not in scan_line(texts.ENGLISH, ScanSaid.at(PLACE, code, **facts))
+    of_bridge = scan_line(texts.ENGLISH, ScanSaid.at(PLACE, code, family=Family.BRIDGE, **facts))
+    assert "hub" not in of_bridge.replace("reflash hubs put", "")
     if facts:
         with pytest.raises(ValueError, match=f"{code} is said without"):
             ScanSaid(code=code)

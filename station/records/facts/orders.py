@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from firmware_catalog.devices import gpf_of
+from firmware_catalog.devices import Family, gpf_of
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
 from station.domain.jig_order import JigOrder
@@ -361,13 +361,20 @@ def orders_on_jigs(tables: sqlite3.Connection) -> dict[str, JigOrder]:
     """Return the open order of each jig that works on one, and how far it is."""
     rows = tables.execute(
         "SELECT jig, work_order, orders.hubs, total(order_counts.hubs) FILTER (WHERE outcome IN (?1, ?2)),"
-        " total(order_counts.hubs) FROM jig_orders JOIN orders USING (work_order)"
+        " total(order_counts.hubs), (SELECT json_extract(line, '$.bridge_type') FROM order_lines"
+        " WHERE order_lines.work_order = jig_orders.work_order LIMIT 1) FROM jig_orders JOIN orders USING (work_order)"
         " LEFT JOIN order_counts USING (work_order) GROUP BY jig",
         SUCCESSES,
     )
     return {
-        jig: JigOrder(order=order, hubs=hubs, done=int(done), not_done=int(counted - done))
-        for jig, order, hubs, done, counted in rows
+        jig: JigOrder(
+            order=order,
+            family=Family.HUB if bridge_type is None else Family.BRIDGE,
+            hubs=hubs,
+            done=int(done),
+            not_done=int(counted - done),
+        )
+        for jig, order, hubs, done, counted, bridge_type in rows
     }
 
 

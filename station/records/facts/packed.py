@@ -45,7 +45,8 @@ class Carton:
         return "held" if self.held is not None else "open" if self.closed is None else "closed"
 
     def __str__(self) -> str:
-        said = f"carton {self.code}: {self.hubs} of {self.capacity} hubs, {self.state}"
+        devices = "hubs" if self.contents is None else f"{self.contents.family}s"
+        said = f"carton {self.code}: {self.hubs} of {self.capacity} {devices}, {self.state}"
         said += f" ({self.held or self.reason})" if self.held or self.reason else ""
         said += f", {self.contents}" if self.contents is not None else ""
         return said + (f", on pallet {pallet_code(self.pallet)}" if self.pallet is not None else "")

@@ -55,7 +55,7 @@ def test_every_code_gives_one_line_with_the_place_and_what_to_do(outcome: Outcom
 def test_a_stopped_release_says_who_does_what() -> None:
     line = operator_line("jig1 slot 1", Outcome.REJECTED, Code.RELEASE_STOPPED, None)
     assert line == (
-        "jig1 slot 1: release stopped, too many hubs failed with it; "
+        "jig1 slot 1: release stopped, too many failed with it; "
         "call the supervisor (then: reflash catalog resume)"
     )
 

@@ -222,7 +222,7 @@ async def test_a_slots_code_is_for_the_next_label_alone():
     assert await session.read("  ") is None
     chosen = await session.read("3")
     assert chosen == ScanSaid.at(SlotName(jig="jig1", slot=3), ScanCode.CHOSEN)
-    assert scan_line(ENGLISH, chosen) == "jig1 slot 3: scan its hub's label"
+    assert scan_line(ENGLISH, chosen) == "jig1 slot 3: scan the label of what is to sit there"
     assert await session.read(str(CHF)) == "taken"
     await session.read(str(GPF))
     await session.read("jig2/4")

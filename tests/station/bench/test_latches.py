@@ -109,7 +109,7 @@ async def test_hubs_that_failed_in_a_row_are_counted_over_a_restart(linked: Hand
         await station.until(FIRST, SlotPhase.EMPTY)
     async with running_daemon(linked.settings) as station:
         await fail(linked, station, hubs[1])
-        assert "2 hubs failed in a row" in line_of(await station.until(FIRST, SlotPhase.OUT_OF_USE))
+        assert "2 failed in a row" in line_of(await station.until(FIRST, SlotPhase.OUT_OF_USE))
 
 
 @pytest.mark.parametrize("restart", [False, True])

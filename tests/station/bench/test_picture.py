@@ -18,6 +18,7 @@ from station.domain.statement import Statement
 from station.picture import BenchPicture
 
 HUB = Eui64.parse("88-73-84-00-00-00-00-01")
+GPF = Eui64.parse("88-73-84-00-00-00-01-01")
 
 
 def view(jig: int, number: int, phase: SlotPhase, reason: Reason | Code, **more: object) -> SlotView:
@@ -26,12 +27,12 @@ def view(jig: int, number: int, phase: SlotPhase, reason: Reason | Code, **more:
 
 
 def working(jig: int, number: int, percent: int, **more: object) -> SlotView:
-    more = {"chf": HUB, "stage": Stage.FLASH, "percent": percent, **more}
+    more = {"chf": HUB, "gpf": GPF, "stage": Stage.FLASH, "percent": percent, **more}
     return view(jig, number, SlotPhase.WORKING, Reason.WORKING, **more)
 
 
 def rejected(jig: int, number: int, code: Code, **more: object) -> SlotView:
-    more = {"outcome": Outcome.REJECTED, "code": code, "chf": HUB, **more}
+    more = {"outcome": Outcome.REJECTED, "code": code, "chf": HUB, "gpf": GPF, **more}
     return view(jig, number, SlotPhase.REJECTED, code, **more)
 
 
@@ -59,7 +60,7 @@ def test_in_80_columns_what_to_do_comes_whole_and_before_its_reason() -> None:
         assert word == slot.to_do.upper()
         assert shown.startswith(action) or (action.startswith(shown) and len(shown) > 42)
     code, more = Code.FILE_TRANSFER_FAILURE, {"disposition": Disposition.RETRY_OTHER_SLOT}
-    failed = view(1, 4, SlotPhase.FAILED, code, chf=HUB, outcome=Outcome.FAILED, code=code, **more)
+    failed = view(1, 4, SlotPhase.FAILED, code, chf=HUB, gpf=GPF, outcome=Outcome.FAILED, code=code, **more)
     _, row = drawn([failed], 80, 24)
     assert "seat it in another slot \N{EN DASH} the firmware could" in row
 
@@ -83,13 +84,13 @@ def test_a_narrow_terminal_loses_ids_and_bars_and_keeps_the_percentage() -> None
 
 def test_24_slots_fit_a_terminal_of_24_rows_with_alarm_and_footer() -> None:
     slots = [working(jig, number, number) for jig in (1, 2, 3) for number in range(1, 9)]
-    slots[10] = view(2, 3, SlotPhase.FIND_HUB, Reason.TAKEN_OUT, chf=HUB)
+    slots[10] = view(2, 3, SlotPhase.FIND_HUB, Reason.TAKEN_OUT, chf=HUB, gpf=GPF)
     slots[15] = rejected(2, 8, Code.NOT_ON_ORDER)
     lid = {"interlocks": (interlock(Reason.LID_OPEN, jig="jig1"),)}
     slots[:8] = [slot.model_copy(update=lid) for slot in slots[:8]]
     rows = drawn(slots, 80, 24, footer="scan again")
     assert rows[1].startswith("jig1")
-    assert "the lid is open while hubs are written: close it, " in rows[1]
+    assert "the lid is open during writing: close it, " in rows[1]
     assert rows[-1].endswith("scan again")
     assert [row.split("  ")[0] for row in rows[2:-1]] == [
         "jig1",
@@ -127,5 +128,5 @@ def test_what_is_wrong_with_the_station_or_a_jig_is_said_once_and_first() -> Non
         "jig1 ALARM slot 2: its switch says that it is empty, but a hub is powered or answers here: leave it in, mend the switch",
         "jig1 slot 1 OUT OF USE CALL call the supervisor",
         f"jig1 slot 2 {HUB} flash ━━━━━ 42% WAIT leave it in",
-        "jig1 slot 3 OUT OF USE CALL call the supervisor (reflash jigs enable jig1 3) \N{EN DASH} out of use, 3 hubs failed in a row, suspect the contacts",
+        "jig1 slot 3 OUT OF USE CALL call the supervisor (reflash jigs enable jig1 3) \N{EN DASH} out of use, 3 failed in a row, suspect the contacts",
     ]

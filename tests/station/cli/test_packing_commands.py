@@ -85,10 +85,10 @@ def test_hubs_are_packed_and_their_order_is_reconciled(
     assert packed.code == 1
     assert packed.out.splitlines() == [
         f"hub {chf(0)} packed into carton {FIRST}, 1 of 16",
-        "rework: scan its hubs",
+        "rework: scan what goes there",
         f"hub {chf(2)} put to rework",
-        "party: scan its hubs",
-        f"hub {chf(3)} put with the hubs that go back to their party",
+        "party: scan what goes there",
+        f"hub {chf(3)} put with those that go back to their party",
     ]
     wrong, refused, slot, how_many = packed.err.splitlines()
     assert wrong == "reflash: 'CTN00000012': a digit of this code is wrong; scan it again"
@@ -96,8 +96,7 @@ def test_hubs_are_packed_and_their_order_is_reconciled(
         "does not go into a carton: its last result is failed (not locked): it goes to rework"
     )
     assert (
-        slot
-        == "reflash: this is a slot's code; here hubs' labels are scanned, and the codes of cartons and places"
+        slot == "reflash: this is a slot's code; here labels are scanned, and the codes of cartons and places"
     )
     assert how_many == "reflash: 3 scans refused"
     torn = ("hubs", "put", FIRST, str(gpf(1)).replace("-", "")[-6:])
@@ -184,8 +183,8 @@ def test_a_hubs_whole_story_by_any_name(reflash: Any, shift: Path) -> None:
     assert "passed" in result
     for wrong, why in (
         ("FFFFFF", "no order lists"),
-        ("xyzxyz", "neither a hub"),
-        ("hello", "neither a hub"),
+        ("xyzxyz", "neither an id"),
+        ("hello", "neither an id"),
     ):
         assert why in reflash("hubs", "find", wrong, *at).complaint
 
@@ -315,22 +314,22 @@ def test_what_is_named_wrongly_is_told_in_one_line(reflash: Any, shift: Path) ->
         (("cartons", "pack", PALLET, "x"), "is the code of a pallet, not of a carton"),
         (
             ("cartons", "pack", FIRST, FIRST),
-            f"{FIRST} is the code of a carton, not a hub's label; scan the hub itself",
+            f"{FIRST} is the code of a carton, not a label; scan what is to be put there",
         ),
-        (("cartons", "pack", FIRST, PALLET), f"{PALLET} is the code of a pallet, not a hub's label"),
-        (("cartons", "pack", FIRST, "rework"), "rework is a place where hubs are put, not a hub's label"),
+        (("cartons", "pack", FIRST, PALLET), f"{PALLET} is the code of a pallet, not a label"),
+        (("cartons", "pack", FIRST, "rework"), "rework is a place where hubs are put, not a label"),
         (("cartons", "pack", FIRST, "00012F"), f"with a reason (reflash hubs put {FIRST} 00012F --reason"),
         (
             ("cartons", "take-out", FIRST, "--to", "rework", "--reason", "r"),
-            "is the code of a carton, not a hub",
+            "is the code of a carton, not a ",
         ),
-        (("cartons", "hold", FIRST, "--found", FIRST, "--reason", "r"), "is the code of a carton, not a hub"),
+        (("cartons", "hold", FIRST, "--found", FIRST, "--reason", "r"), "is the code of a carton, not a "),
         (("hubs", "find", FIRST), f"{FIRST} is the code of a carton, not a hub's id or label"),
         (("cartons", "show", FIRST), f"there is no carton {FIRST}"),
-        (("cartons", "take-out", "00012F", "--to", "x", "--reason", "r"), "neither a hub's id nor"),
+        (("cartons", "take-out", "00012F", "--to", "x", "--reason", "r"), "neither an id on a label nor"),
         (("cartons", "take-out", "00012F", "--to", "jig1/3", "--reason", "r"), "is no place"),
         (("cartons", "recall"), "no daemon"),
-        (("hubs", "put", "carton", "x"), "neither a hub's id nor"),
+        (("hubs", "put", "carton", "x"), "neither an id on a label nor"),
         (("hubs", "put", FIRST, "x"), f"reflash cartons pack {FIRST} takes hubs that passed"),
         (("hubs", "put", "jig1/3", "x"), "is no place: rework, scrap"),
         (("hubs", "put", "rework", "00012F"), "with a reason (reflash hubs put rework 00012F --reason"),

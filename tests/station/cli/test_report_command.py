@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benches.bridge_samples import BRIDGE_ORDER, bridge_closed, bridge_facts, bridge_line
 from benches.journal_samples import STARTED, closed, opened, order_events, write
 from benches.report_journal import SPRING, work, writing
 from benches.station_bench import Bench
@@ -21,6 +22,7 @@ from station.domain.actor import Actor
 from station.domain.outcome import Stage
 from station.records.copies import backup, restore, set_aside
 from station.records.facts.attempts import StageEnded
+from station.records.facts.orders import OrderAssigned, OrderImported, OrderLinesAdded
 
 AUTUMN = 1_792_886_400_000_000
 """2026-10-25T00:00Z: an hour later British clocks go back."""
@@ -92,6 +94,35 @@ def test_figures_for_people_programs_and_spreadsheets(
         )
 
 
+def test_hubs_and_bridges_of_each_type_are_told_apart(
+    at: tuple[str, Path], tmp_path: Path, reflash: Any
+) -> None:
+    lines = tuple(bridge_line(each, "P0", 2) for each in (0, 1))
+    fill(tmp_path, SPRING)
+    assert "kind" not in reflash("report", "hubs", *at).out
+    with writing(tmp_path / "state" / "journal", utc=SPRING + DAY) as ledger:
+        imported = OrderImported(order=BRIDGE_ORDER, source="b.csv", sha256="0" * 64, hubs=2)
+        write(ledger, STARTED, imported, OrderLinesAdded(order=BRIDGE_ORDER, lines=lines))
+        write(ledger, OrderAssigned(order=BRIDGE_ORDER, jig="jig-1"))
+        for bridge in (0, 1):
+            seen = opened(order=BRIDGE_ORDER).model_copy(update={"hub": bridge_facts(bridge)})
+            (attempt,) = write(ledger, seen)
+            write(ledger, bridge_closed(attempt.sequence, bridge))
+    for report in ("hubs", "throughput"):
+        said = reflash("report", report, *at)
+        assert "hubs and bridges an hour" in said.out
+        rows = [line.split()[:4] for line in said.out.splitlines()]
+        assert [row for row in rows if row and row[0] in ("hub", "B1", "B2")] == [
+            ["hub", "5", "4", "1"],
+            *([kind, "1", "1", "0"] for kind in ("B1", "B2")),
+        ]
+    told = reflash("report", "throughput", *at, "--order", BRIDGE_ORDER, "--json").json
+    assert [(each["kind"], each["passed"]) for each in told["kinds"]] == [("B1", 1), ("B2", 1)]
+    page = tmp_path / "throughput.html"
+    reflash("report", "throughput", *at, "--order", BRIDGE_ORDER, "--html", page)
+    assert "bridges an hour" in page.read_text()
+
+
 def test_throughput_for_people_programs_spreadsheets_and_browsers(
     at: tuple[str, Path], tmp_path: Path, reflash: Any
 ) -> None:
@@ -159,7 +190,7 @@ def test_a_span_over_two_journals_says_what_it_cannot_know(
     nothing = reflash(
         "report", "throughput", *at, "--from", "2026-03-01", "--to", "2026-03-02"
     ).out.splitlines()
-    assert nothing == [begins, "no hub had a result from 2026-03-01 00:00 GMT to 2026-03-03 00:00 GMT"]
+    assert nothing == [begins, "nothing had a result from 2026-03-01 00:00 GMT to 2026-03-03 00:00 GMT"]
 
 
 @pytest.mark.parametrize(("change", "hours"), [(SPRING, 23), (AUTUMN, 25)])
@@ -203,7 +234,7 @@ def test_times_that_say_nothing_are_wrong_use(at: tuple[str, Path], tmp_path: Pa
         assert (said.code, said.complaint) == (2, complaint)
     nothing = reflash("report", "hubs", *at, "--from", "2026-03-30T06:00+01:00")
     assert (nothing.code, nothing.err) == (0, "")
-    assert nothing.out == "no hub had a result from 2026-03-30 06:00 BST to 2026-03-30 06:00 BST\n"
+    assert nothing.out == "nothing had a result from 2026-03-30 06:00 BST to 2026-03-30 06:00 BST\n"
 
 
 def test_whoever_may_only_look_is_told_how_old_it_is(

@@ -150,7 +150,7 @@ async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
                 await screen.until(f"MQTT broker {settings.mqtt.host}:{settings.mqtt.port}: connected")
                 screen.type("noise\n")
                 await screen.until(
-                    "a scan of 5 characters is neither a hub's id nor a slot's code, nor a badge"
+                    "a scan of 5 characters is neither an id on a label nor a slot's code, nor a badge"
                 )
                 screen.type("BADGE-4711AB42\n")
                 await screen.until(f"{who} is signed on for the bench")
@@ -158,7 +158,7 @@ async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(
                 screen.type(f"{hub.gpf}\n")
                 await screen.until("this label is for which slot? Scan the slot's code first, such as jig1/3")
                 screen.type("jig1/1\n")
-                await screen.until("jig1 slot 1: scan its hub's label")
+                await screen.until("jig1 slot 1: scan the label of what is to sit there")
                 screen.type(f"GPF {hub.gpf}\n")
                 await screen.until(f"jig1 slot 1: seat hub {hub.gpf} here")
                 await bench.seat(hub, FIRST)
@@ -364,12 +364,12 @@ async def test_labels_are_scanned_one_by_one_or_as_lines(
         assert (absent.code, absent.complaint) == (1, "jig1: there is no slot 7")
         garbled = await scanning(station, reflash, *of, "88-73")
         assert garbled.code == 2
-        assert "'88-73' is neither a hub's id nor a slot's code" in garbled.complaint
+        assert "'88-73' is neither an id on a label nor a slot's code" in garbled.complaint
         many = await scanning(station, reflash, *of)
         assert many.code == 1
         assert many.out.splitlines() == [
             f"jig1 slot 1: seat hub {hub.gpf} here",
-            "jig1 slot 2: scan its hub's label",
+            "jig1 slot 2: scan the label of what is to sit there",
             f"jig1 slot 2: seat hub {other.gpf} here",
         ]
         assert many.err.splitlines()[-1] == "reflash: 2 scans refused"

@@ -155,7 +155,7 @@ def test_an_order_is_closed_when_complete_or_when_a_person_says_so() -> None:
     assert (closed.order, closed.reason) == ("WO-1", "delivered")
     incomplete = reconcile("WO-1", states(Outcome.PASSED, None), []).standing
     with pytest.raises(
-        OrderRefused, match=r"not complete \(1 passed, 0 open, 1 never seen; 2 in no place\): find those hubs"
+        OrderRefused, match=r"not complete \(1 passed, 0 open, 1 never seen; 2 in no place\): find those"
     ):
         events_for_closing(known(), incomplete, "delivered", incomplete_accepted=False)
     assert events_for_closing(known(), incomplete, "delivered", incomplete_accepted=True) == (closed,)
@@ -214,7 +214,7 @@ def test_where_every_hub_stands() -> None:
     assert [each.attempt for each in found.unattributed] == [13, 14]
     assert not found.complete
     assert str(found) == (
-        "1 passed, 1 already current, 1 failed, 2 open, 1 never seen, 2 open on hubs that the order does not list; 6 in no place"
+        "1 passed, 1 already current, 1 failed, 2 open, 1 never seen, 2 open on what the order does not list; 6 in no place"
     )
 
 

@@ -97,7 +97,7 @@ async def packing_table(tmp_path: Path) -> AsyncIterator[tuple[Table, Journal]]:
 
 async def test_hubs_reach_a_closed_pallet_by_scans_alone(tmp_path: Path) -> None:
     async with packing_table(tmp_path) as (table, journal):
-        assert "is open for 2 hubs" in (await table.scan("new carton")).line
+        assert "is open, with room for 2" in (await table.scan("new carton")).line
         assert (await table.scan(gpf(0))).line.endswith(f"packed into carton {FIRST}, 1 of 2")
         assert table.table.chosen is not None
         assert (table.table.chosen.name, table.table.chosen.inside) == (FIRST, 1)

@@ -132,7 +132,7 @@ def test_what_is_no_scan_is_refused(port: int, content: object, status: int) -> 
 def test_a_scan_is_answered_in_words_as_a_scan_is(port: int) -> None:
     status, said = scan(port, {"page": PAGE, "text": "<b>rubbish</b>"})
     assert (status, said["kind"]) == (200, "refused")
-    assert "neither a hub's id nor a slot's code" in said["line"]
+    assert "neither an id on a label nor a slot's code" in said["line"]
 
 
 def test_a_page_that_the_station_does_not_fill_says_why(port: int) -> None:

@@ -65,8 +65,8 @@ PACKING_MUTANTS = (
     Mutant(
         "a label is enough that is scanned while its hub sits in a slot",
         "station/desk/packing_desk.py",
-        '        if place is not None:\n            raise Conflict(\n                f"hub {hub.hub} still',
-        '        if place is not None and hub.gpf is None:\n            raise Conflict(\n                f"hub {hub.hub} still',
+        '        if place is not None:\n            raise Conflict(\n                f"{hub.hub} still',
+        '        if place is not None and hub.gpf is None:\n            raise Conflict(\n                f"{hub.hub} still',
         ("tests/station/daemon/test_packing_walk.py",),
     ),
     Mutant(

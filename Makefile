@@ -20,6 +20,7 @@ HOURS ?= 2
 SCALE ?= 30
 PEOPLE ?= 1
 HANDS ?= 20
+LOADING ?= continuous
 CUTS ?= 20
 HUBS ?= 20000
 KILLS_UPSTREAM ?= 1000
@@ -131,8 +132,8 @@ soak: $(VENV)/.ready ## 2,000 hubs with realistic faults, and a daemon that stay
 packing: $(VENV)/.ready ## pack 10,000 scans with mix-ups while the station is killed: SEED=7 SCANS=10000
 	$(PROOF)/run_packing.py --seed $(SEED) --scans $(SCANS)
 
-shift: $(VENV)/.ready ## hours of 24 slots and people whose hands take time, against reflash capacity: SEED=7 HOURS=2 SCALE=30 PEOPLE=1 HANDS=20
-	$(PROOF)/run_shift.py --seed $(SEED) --hours $(HOURS) --scale $(SCALE) --people $(PEOPLE) --hands $(HANDS)
+shift: $(VENV)/.ready ## hours of 24 slots and people whose hands take time, against reflash capacity: SEED=7 HOURS=2 SCALE=30 PEOPLE=1 HANDS=20 LOADING=continuous
+	$(PROOF)/run_shift.py --seed $(SEED) --hours $(HOURS) --scale $(SCALE) --people $(PEOPLE) --hands $(HANDS) --loading $(LOADING)
 
 kills: $(VENV)/.ready ## kill the inventory's workers, database, broker and upstream: SEED=7 HUBS=20000 KILLS_UPSTREAM=1000
 	$(PROOF)/run_inventory.py --seed $(SEED) --hubs $(HUBS) --kills $(KILLS_UPSTREAM)

@@ -29,7 +29,7 @@ from benches.station_bench import import_order, order_csv, running_bench, slot
 from station.records.journal import Journal
 from station.reports.catching_up import catch_up
 from station.reports.reader import Wanted, open_reports
-from station.throughput.capacity import Figure, capacity_of, workings_of
+from station.throughput.capacity import Figure, Loading, capacity_of, workings_of
 from station.throughput.capacity_measured import with_measured
 from station.throughput.capacity_plan import example
 
@@ -52,6 +52,7 @@ async def play(
     scale: float,
     speed: float = 20,
     seed: int = 7,
+    loading: Loading = Loading.CONTINUOUS,
 ) -> dict[str, Any]:
     """Play so many hours, and return what was made and what was reckoned. `hands` are seconds a hub, at a bench."""
     played = commit()
@@ -69,6 +70,7 @@ async def play(
         settings = with_boards(bench, settings)
         for jig in settings["jigs"]:
             jig["driver_settings"] |= _PATIENCE
+            jig["start"] = "lid" if loading is Loading.BATCH else "seated"
         settings["unlock"]["rate"] = {"signatures": 10_000, "seconds": 60}  # time runs faster than its clock
         station = StationProcess(folder, settings)
         async with Journal.open(station.state / "journal", site=SITE, station=STATION) as journal:
@@ -81,6 +83,7 @@ async def play(
             dict.fromkeys(places),
             time.monotonic() + seconds,
             random.Random(seed),
+            loading,
         )
         await station.start()
         try:
@@ -105,13 +108,14 @@ async def play(
     with open_reports(reports) as told:
         work = with_measured(work, told.hubs(Wanted(), told.span(Wanted())))
     work = replace(work, alone={**work.alone, "boot": Figure(fmean(shift.boots), "measured")})
-    reckoned = capacity_of(work)
+    reckoned = capacity_of(work, loading)
     return {
         "commit": played,
         "seed": seed,
         "scale": scale,
         "slots": jigs * slots,
         "people": people,
+        "loading": loading,
         "hours": round(lasted * scale / 3600, 3),
         "hands_seconds": round(work.hands_seconds * scale, 2),
         "alone_seconds": round(work.alone_seconds * scale, 2),
@@ -140,6 +144,7 @@ def main() -> int:
         help="hubs flash and boot so many times as fast as the simulator's own",
     )
     parser.add_argument("--seed", type=int, default=7, help="of how long hands take each time")
+    parser.add_argument("--loading", type=Loading, choices=list(Loading), default=Loading.CONTINUOUS)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="shift-") as folder:
         found = asyncio.run(play(Path(folder), **vars(options)))

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from run_shift import MOST_OFF, play
 
+from station.throughput.capacity import Loading
+
 
 @pytest.mark.proofs
 def test_a_shift_makes_what_capacity_reckons(tmp_path: Path) -> None:
@@ -17,3 +19,22 @@ def test_a_shift_makes_what_capacity_reckons(tmp_path: Path) -> None:
     )
     assert found["hubs"] > 8
     assert abs(found["off"]) <= MOST_OFF, found
+
+
+@pytest.mark.proofs
+def test_a_shift_by_the_batch_makes_what_capacity_reckons(tmp_path: Path) -> None:
+    played = play(
+        tmp_path,
+        jigs=1,
+        slots=2,
+        people=1,
+        hands=4,
+        hours=0.06,
+        scale=10,
+        loading=Loading.BATCH,
+    )
+    found = asyncio.run(asyncio.wait_for(played, 300))
+    assert found["hubs"] > 8
+    assert found["bottleneck"] == "slots"
+    # The formula takes half of the last round for cut off, and here the shift ends with it.
+    assert abs(found["off"]) <= 2 * MOST_OFF, found

@@ -40,6 +40,8 @@ from benchmarks.years import journal_years_row
 from simulators.smp_line import PROFILES
 
 _DOCS = Path(__file__).parent.parent / "docs"
+_KEPT = Path("build/performance-rows.json")
+"""The rows of a run of `all` that is not done yet."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -160,7 +162,14 @@ def _parser() -> argparse.ArgumentParser:
             default=RETURN_REPEATS if command is usb_return else OTHER_REPEATS,
             help="the one least disturbed by other programs counts",
         )
-    everything = commands.add_parser("all", help="all rows; writes performance.md and performance.json")
+    everything = commands.add_parser(
+        "all", help="all rows, in some 25 minutes; writes performance.md and performance.json"
+    )
+    everything.add_argument(
+        "--resume",
+        action="store_true",
+        help=f"keep the rows of a run that was broken off ({_KEPT}), of the same code",
+    )
     everything.add_argument("--out", type=Path, default=_DOCS, help="folder to write to (docs)")
     for command in commands.choices.values():
         command.add_argument("--json", action="store_true", help="print each row as a line of JSON")
@@ -239,15 +248,20 @@ def main(arguments: list[str] | None = None) -> int:
     tell = (lambda row: print(json.dumps(row), flush=True)) if options.json else _print_row
     try:
         if options.command == "all":
-            rows = asyncio.run(all_rows(tell))
+            if not options.resume:
+                _KEPT.unlink(missing_ok=True)
+            rows = asyncio.run(all_rows(tell, _KEPT))
             write_report(options.out, rows)
+            _KEPT.unlink()
         else:
             found = asyncio.run(_one_row(options))
             rows = found if isinstance(found, list) else [found]
             for row in rows:
                 tell(row)
-    except BenchmarkFailed as error:
-        sys.stderr.write(f"python -m benchmarks: {error}\n")
+    except (BenchmarkFailed, KeyboardInterrupt) as error:
+        sys.stderr.write(f"python -m benchmarks: {str(error) or 'broken off'}\n")
+        if options.command == "all":
+            sys.stderr.write("what was measured is kept; go on with: python -m benchmarks all --resume\n")
         return 1
     if options.command == "calls":
         if options.write:

@@ -89,7 +89,14 @@ _LIMITS: Final = {
         "cpu_ratio_to_peer",
     ): "of the processor time of a chunk, some 40 to 50 µs, driver and codecs take 5 when they run over and over; the rest is that "
     "each answer wakes the loop by itself, which finds nothing of it in the caches (`python -m benchmarks profile`: a third is waiting, "
-    "reading and writing, a sixth asyncio's own, no function more than a twentieth), and smpclient has no base64 to make there",
+    "reading and writing, a sixth asyncio's own, no function more than a twentieth), and smpclient has no base64 to make there. A tenth of "
+    "the calls was taken out (84 of 93), which took a sixteenth of the time",
+    (
+        "usb",
+        "share_of_limit",
+    ): "endpoint 0 carries one request after the other, so that hub and host wait for each other at each block, and the simulated hubs, the "
+    "bus between and the station share this machine's cores (`cores at the limit`): with larger blocks, or a flash that has to erase, "
+    "24 hubs reach it",
     (
         "station",
         "ratio_to_alone",

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -12,9 +15,11 @@ from hypothesis import strategies as st
 from smp import packet as smp_packet
 from smp.image_management import ImageUploadWriteRequest
 
+from benchmarks import everything
 from benchmarks.calls import BASELINE, above_baseline
 from benchmarks.measured import Findings
 from benchmarks.rigs import LineCount
+from benchmarks.simulator import BenchmarkFailed
 from benchmarks.targets import missed
 from benchmarks.usb import UsbPair
 from benchmarks.usb_bus import Download, HubFlash, control_seconds
@@ -201,3 +206,33 @@ def test_a_count_that_grew_beyond_its_room_is_named() -> None:
         "a chunk, raw, calls",
         "a chunk, raw, system calls",
     ]
+
+
+async def test_a_run_of_everything_that_was_broken_off_goes_on_where_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[int] = []
+
+    async def measure(number: int, last: int) -> dict[str, Any]:
+        if number > last:
+            raise BenchmarkFailed("broken off")
+        measured.append(number)
+        return {"row": "board", "number": number}
+
+    def up_to(last: int) -> None:
+        rows = [(f"row {number}", partial(measure, number, last)) for number in range(4)]
+        monkeypatch.setattr(everything, "_everything", lambda: iter(rows))
+
+    kept = tmp_path / "build" / "rows.json"
+    up_to(1)
+    with pytest.raises(BenchmarkFailed, match="broken off"):
+        await everything.all_rows([].append, kept)
+    up_to(3)
+    told: list[dict[str, Any]] = []
+    assert await everything.all_rows(told.append, kept) == told
+    assert [row["number"] for row in told] == measured == [0, 1, 2, 3]
+
+
+def test_what_is_measured_has_a_name_of_its_own() -> None:
+    names = [name for name, _ in everything._everything()]
+    assert len(names) == len(set(names)) > 40

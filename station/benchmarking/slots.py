@@ -10,7 +10,7 @@ from functools import partial
 from typing import Final
 
 from drivers.errors import DriverError, PlaceUnavailable
-from drivers.hub import CountsItsLine, DeviceIdentity, HubDriver, LineCount
+from drivers.hub import CountsItsLine, DeviceIdentity, ExplainsSilence, HubDriver, LineCount
 from firmware_catalog.devices import gpf_of
 from firmware_catalog.identity import Eui64
 from station.attempt.golden_check import Draws, GoldenChecker, NoGoldenHub, NotChecked
@@ -158,8 +158,16 @@ async def golden_bench(settings: StationSettings) -> AsyncIterator[GoldenBench]:
             except PlaceUnavailable as error:
                 raise CannotMeasure(str(error)) from error
             stack.push_async_callback(driver.close)
-            async with _within(jig.recognition_seconds, "no hub answers: seat a golden one"):
-                hub = await driver.wait_for_hub()
+            try:
+                async with _within(jig.recognition_seconds, "no hub answers: seat a golden one"):
+                    hub = await driver.wait_for_hub()
+            except CannotMeasure:
+                if (
+                    isinstance(driver, ExplainsSilence)
+                    and (why := await driver.explain_silence()) is not None
+                ):
+                    raise why from None
+                raise
             draws = partial(board.draws, number) if board is not None else _nothing_measures
             return GoldenSlot(place, driver, seat, hub, _ids_of(hub, golden), draws, checker)
 

@@ -29,6 +29,7 @@ from station.cli.common import (
     require_stations_user,
     run_to_its_end,
 )
+from station.domain.counted import counted
 from station.domain.slot_name import SlotName
 from station.places.settings import MAX_SLOTS
 from station.settings import StationSettings
@@ -162,7 +163,7 @@ async def _measured(
         if not bench.slots:
             place, why = next(iter(bench.left_out.items()))
             more = len(bench.left_out) - 1
-            others = f" ({more} other slots: likewise, or for another reason)" if more else ""
+            others = f" ({counted(more, 'other slot')}: likewise, or for another reason)" if more else ""
             raise CannotMeasure(f"no slot can be measured: {place}: {why}{others}")
         for place, why in bench.left_out.items():
             tell(f"{place} is left out: {why}")

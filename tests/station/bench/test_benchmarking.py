@@ -90,3 +90,15 @@ async def test_a_jig_with_an_order_or_nobody_at_it_is_not_measured(bench: Bench,
         async with golden_bench(nobody):
             pass
     await bench.assert_untouched(hub)
+
+
+async def test_a_hub_of_the_other_framing_is_no_slot_without_a_hub(bench: Bench, tmp_path: Path) -> None:
+    hub = bench.hub()
+    await bench.seat(hub, slot(1))
+    described = settings_of(bench, tmp_path / "state").model_dump()
+    described["jigs"] = described["jigs"][:1]
+    described["jigs"][0]["slots"] = {1: bench.port(slot(1))}
+    described["jigs"][0]["driver_settings"] |= {"framing": "raw", "input_timeout_seconds": 0.1}
+    async with golden_bench(StationSettings.model_validate(described)) as opened:
+        assert "built for console framing, and its jig is set to raw framing" in opened.left_out[slot(1)]
+    await bench.assert_untouched(hub)

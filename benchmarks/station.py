@@ -94,8 +94,10 @@ async def _measure_both() -> Figures:
         "attempt_seconds": round(mean(together.seconds), 3),
         "attempt_seconds_alone": round(mean(alone.seconds), 3),
         "ratio_to_alone": round(mean(together.seconds) / mean(alone.seconds), 3),
-        "seconds_by_stage": {stage: round(spent, 3) for stage, spent in together.stages.items()},
-        "seconds_of_hub": {what: round(spent, 3) for what, spent in together.hubs_own.items()},
+        "seconds_by_stage": _rounded(together.stages),
+        "seconds_by_stage_alone": _rounded(alone.stages),
+        "seconds_of_hub": _rounded(together.hubs_own),
+        "seconds_of_hub_alone": _rounded(alone.hubs_own),
         "seconds_beyond": round(together.beyond, 3),
         "seconds_beyond_alone": round(alone.beyond, 3),
         "daemon_peak_memory_mib": round(together.memory_mib, 1),
@@ -103,6 +105,10 @@ async def _measure_both() -> Figures:
         "valid": not faults,
         "void_because": faults,
     }
+
+
+def _rounded(seconds: dict[str, float]) -> dict[str, float]:
+    return {what: round(spent, 3) for what, spent in seconds.items()}
 
 
 def _plainly(what: str, *arguments: str) -> list[str]:

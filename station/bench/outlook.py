@@ -131,7 +131,10 @@ class Outlook:
         here = [
             attempt
             for attempt in self._open.values()
-            if attempt.place == place and not any(label.names(attempt.hub) for label in self._labels.values())
+            # Asked at each progress of each slot: numbers differ mostly, and are told apart much faster than names.
+            if attempt.place.slot == place.slot
+            and attempt.place == place
+            and not any(label.names(attempt.hub) for label in self._labels.values())
         ]
         return here[-1] if here else None
 

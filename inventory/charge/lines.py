@@ -70,14 +70,18 @@ class Lines:
 
     def table(self) -> bytes:
         """Return them as CSV, and their sum. Sorted here: databases sort each in its own way."""
+        return Lines(sorted(self.charges), sorted(self.credits), sorted(self.transport)).table_as_it_stands()
+
+    def table_as_it_stands(self) -> bytes:
+        """Return the same in the order that they have."""
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\r\n")
         writer.writerow(_HEADINGS)
-        for each in sorted(self.charges):
+        for each in self.charges:
             writer.writerow(["re-flash", *_of_hub(each), pounds(each.pence)])
-        for back in sorted(self.credits):
+        for back in self.credits:
             writer.writerow(["credit", *_of_hub(back.of), pounds(-back.of.pence)])
-        for left in sorted(self.transport):
+        for left in self.transport:
             when, name = _utc(left.dispatched), dispatch_name(left.dispatch)
             writer.writerow(["transport", left.work_order, "", "", "", when, name, pounds(left.pence)])
         total = self.pence + self.transport_pence - self.credit_pence

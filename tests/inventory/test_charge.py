@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from benches.inventory_desk import Desk
 from benches.told_results import SOURCE, TOPICS, SayingStation, chf_of, stands
 from inventory.charge.settings import ChargeSettings, PriceSettings
 from inventory.charge.statement import NotCharged, Statement, preview, write
 from inventory.cli.redelivery import pence_of
-from inventory.database.charge_tables import charged
+from inventory.database.charge_tables import charged, statements
 from inventory.database.engine import Database
 from inventory.database.redelivery_tables import dispatches
 from inventory.errors import WrongInput
@@ -148,6 +150,30 @@ def test_a_month_is_charged_after_the_one_before_so_that_each_has_what_is_its_ow
 def preview_of(database: Database, month: date) -> Statement:
     with database.read() as connection:
         return preview(connection, "PARTY", month, PRICES)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_statement_whose_lines_stand_as_its_database_sorts_them_is_the_one_that_was_written(
+    desk: Desk, database: Database
+) -> None:
+    """Before there were credits, the database put them in order: SQLite does as we do."""
+    station = SayingStation()
+    intake = Intake(database, {SOURCE: TOPICS}, system_clock)
+    for hub, order in ((1, "wo-1"), (2, "WO-2")):
+        desk.authorised([hub], order)
+        intake.take_heard([station.result(hub, order=order)])
+    done = charge(database, NOVEMBER)
+    heading, *hubs, total, end = done.table.split(b"\r\n")
+    assert [line.split(b",")[1] for line in hubs] == [b"WO-2", b"wo-1"]
+    before = b"\r\n".join([heading, *reversed(hubs), total, end])
+    with database.write() as connection:
+        connection.execute(text('ALTER TABLE charged ALTER work_order TYPE text COLLATE "en-x-icu"'))
+        connection.execute(update(statements).values(sha256=hashlib.sha256(before).hexdigest()))
+    assert charge(database, NOVEMBER) == replace(done, table=before)
+    with database.write() as connection:
+        connection.execute(update(charged).values(pence=759))
+    with pytest.raises(NotCharged, match="rows were changed"):
+        charge(database, NOVEMBER)
 
 
 def test_what_cannot_be_charged_is_not(desk: Desk, database: Database) -> None:

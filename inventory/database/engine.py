@@ -16,8 +16,8 @@ from inventory.errors import InventoryError, WrongInput
 _BUSY_SECONDS: Final = 30.0
 """How long SQLite waits for another writer."""
 _WRITING: Final = "inventory_writing"
-_ALONE: Final = 0x7265666C_61736801
-"""Names, in PostgreSQL, the lock of who has to write alone."""
+_WRITERS: Final = 0x7265666C_61736801
+"""Names, in PostgreSQL, the lock that all who write share, and that who has to write alone has for itself."""
 
 
 class DatabaseUnavailable(InventoryError):
@@ -72,16 +72,18 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """Write, all of it or nothing. Raises DatabaseUnavailable: after that, even so, it may have been written."""
-        with self._told(), self._writer.begin() as connection:
+        """Write, all of it or nothing; in PostgreSQL beside others who do, and never beside `write_alone`.
+
+        What is read here may be another when it is written: a write has to say what it builds on. Raises DatabaseUnavailable: after
+        that, even so, it may have been written.
+        """
+        with self._writing("pg_advisory_xact_lock_shared") as connection:
             yield connection
 
     @contextmanager
     def write_alone(self) -> Iterator[Connection]:
-        """Write as `write` does, with nobody else in such a block meanwhile: what is read here still holds when it is written."""
-        with self.write() as connection:
-            if not self.is_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _ALONE})
+        """Write as `write` does, with nobody else writing anything meanwhile: what is read here still holds when it is written."""
+        with self._writing("pg_advisory_xact_lock") as connection:
             yield connection
 
     def revision(self) -> str | None:
@@ -107,6 +109,13 @@ class Database:
             raise WrongRevision(
                 f"{self.name} is of a newer version of this program (its tables are {revision}); install that version"
             )
+
+    @contextmanager
+    def _writing(self, lock: str) -> Iterator[Connection]:
+        with self._told(), self._writer.begin() as connection:
+            if not self.is_sqlite:
+                connection.execute(text(f"SELECT {lock}(:name)"), {"name": _WRITERS})
+            yield connection
 
     @contextmanager
     def _told(self) -> Iterator[None]:

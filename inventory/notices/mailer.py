@@ -10,6 +10,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
+from datetime import datetime
 from email.message import EmailMessage
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
@@ -69,7 +70,6 @@ class Mailer:
             tried = await self._send(number)
             if tried is None:
                 continue
-            await self._apart(partial(self._note, number, tried))
             done[number] = tried
             if tried.state == "sent":
                 _log.info("a party is told", notice=number)
@@ -80,23 +80,28 @@ class Mailer:
         return done
 
     async def _send(self, number: int) -> Tried | None:
-        """Send one; None if meanwhile somebody settled it, or another program is at it."""
+        """Send one, and put down what became of it; None if meanwhile somebody settled it, or another program is at it."""
+        begun = self._clock()
         try:
-            prepared = await self._apart(partial(self._prepare, number))
+            prepared = await self._apart(partial(self._prepare, number, begun))
         except NotComposed as error:
-            return Tried("waiting", str(error))
+            prepared = Tried("waiting", str(error))
         if isinstance(prepared, EmailMessage):
-            return await self._deliver(prepared)
+            tried = await self._deliver(prepared)
+            await self._apart(partial(self._note, number, begun, tried))
+            return tried
+        if prepared is not None:
+            await self._apart(partial(self._note, number, None, prepared))
         return prepared
 
-    def _prepare(self, number: int) -> EmailMessage | Tried | None:
+    def _prepare(self, number: int, begun: datetime) -> EmailMessage | Tried | None:
         with self._database.write() as connection:
             row = queue.one(connection, number)
             recipients = self._emails.get(row.party)
             if recipients is None:
                 return Tried("waiting", f"the configuration has no e-mail address of {row.party}")
             message = self._composer.compose(number, row.kind, row.facts, recipients, row.made, row.listing)
-            kept = queue.keep_message(connection, number, message.as_bytes(), recipients, self._clock())
+            kept = queue.keep_message(connection, number, message.as_bytes(), recipients, begun)
             return message if kept else None
 
     async def _deliver(self, message: EmailMessage) -> Tried:
@@ -140,9 +145,9 @@ class Mailer:
         with self._database.read() as connection:
             return queue.waiting(connection, self._clock(), at_once=at_once)
 
-    def _note(self, number: int, tried: Tried) -> None:
+    def _note(self, number: int, begun: datetime | None, tried: Tried) -> None:
         with self._database.write() as connection:
-            queue.note_answer(connection, number, tried.state, tried.answer, self._clock())
+            queue.note_answer(connection, number, begun, tried.state, tried.answer, self._clock())
 
     def _apart(self, work: Callable[[], _T]) -> Awaitable[_T]:
         return asyncio.get_running_loop().run_in_executor(self._thread, work)

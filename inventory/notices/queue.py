@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
 
 from inventory.csv_text import csv_text
 from inventory.database.notice_tables import notice_acts, notices
@@ -84,22 +84,34 @@ def keep_message(
     connection: Connection, number: int, message: bytes, recipients: Sequence[str], now: datetime
 ) -> bool:
     """Keep a message as it is about to be sent. False if it is not to be sent any more, or another program is at it."""
-    nobody_at_it = or_(
-        notices.c.tried.is_(None), notices.c.answer.is_not(None), notices.c.tried <= now - _DIED_AFTER
-    )
     done = connection.execute(
         update(notices)
-        .where(notices.c.id == number, notices.c.state == "waiting", nobody_at_it)
+        .where(notices.c.id == number, notices.c.state == "waiting", _nobody_at_it(now))
         .values(message=message, recipients=list(recipients), tried=now, answer=None)
     )
     return done.rowcount == 1
 
 
-def note_answer(connection: Connection, number: int, state: str, answer: str, now: datetime) -> None:
-    """Keep what became of a try: `sent`, `refused`, or still `waiting`."""
+def _nobody_at_it(now: datetime) -> ColumnElement[bool]:
+    """Return the condition that no program is sending a notice, unless it died over it."""
+    return or_(notices.c.tried.is_(None), notices.c.answer.is_not(None), notices.c.tried <= now - _DIED_AFTER)
+
+
+def note_answer(
+    connection: Connection, number: int, begun: datetime | None, state: str, answer: str, now: datetime
+) -> None:
+    """Keep what became of a try: `sent`, `refused`, or still `waiting`.
+
+    `begun` is when its message was kept; None: it came to none. Of a later try, which another program makes by now, this says
+    nothing, but what has left is sent, whoever took it for dead and settled it meanwhile.
+    """
+    mine = _nobody_at_it(now) if begun is None else notices.c.tried == begun
+    still = and_(notices.c.state == "waiting", mine)
+    if state == "sent":
+        still = notices.c.state.in_(("waiting", "settled"))
     connection.execute(
         update(notices)
-        .where(notices.c.id == number, notices.c.state == "waiting")
+        .where(notices.c.id == number, still)
         .values(state=state, answer=answer[:500], tried=now, tries=notices.c.tries + 1)
     )
 
@@ -114,7 +126,8 @@ def listed(connection: Connection, states: Sequence[str] | None = None) -> Seque
 def send_again(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
     """Have a notice that was refused or bounced composed and sent anew, in somebody's name. Raises NotInThisState, WrongInput."""
     _act(connection, number, "again", ("refused", "bounced"), "waiting", reason=reason, by=by, now=now)
-    connection.execute(update(notices).where(notices.c.id == number).values(answer=None))
+    # As one that nobody has tried: it leaves with the next.
+    connection.execute(update(notices).where(notices.c.id == number).values(tried=None, answer=None))
 
 
 def bounced(connection: Connection, number: int, *, reason: str, by: str, now: datetime) -> None:
@@ -146,10 +159,18 @@ def _act(
     by: str,
     now: datetime,
 ) -> None:
-    row = one(connection, number)
-    if row.state not in states:
-        raise NotInThisState(f"notice {number} is {row.state}, and has to be {' or '.join(states)} for that")
-    connection.execute(update(notices).where(notices.c.id == number).values(state=then))
+    done = connection.execute(
+        update(notices)
+        .where(notices.c.id == number, notices.c.state.in_(states), _nobody_at_it(now))
+        .values(state=then)
+    )
+    if done.rowcount != 1:
+        state = one(connection, number).state
+        if state in states:
+            raise NotInThisState(
+                f"notice {number} is being sent: see what becomes of it, reflash inventory notices list --all"
+            )
+        raise NotInThisState(f"notice {number} is {state}, and has to be {' or '.join(states)} for that")
     connection.execute(
         insert(notice_acts).values(notice=number, what=what, acted=now, acted_by=by, reason=reason)
     )

@@ -31,7 +31,6 @@ def plan(
     """
     made = 0
     for work_order in due_orders(connection):
-        # Before what was accepted is asked: a worker puts answers down meanwhile, and what is no longer open is accepted by then.
         open_ones = _open_of(connection, work_order)
         try:
             update = update_of(connection, work_order, ways)

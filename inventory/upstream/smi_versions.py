@@ -19,14 +19,15 @@ _AT_ONCE: Final = 500
 
 
 def smi_versions(connection: Connection, devices: Sequence[str]) -> dict[str, str]:
-    """Return the version that the inventory holds of each CHF, but of one to which another one may be on its way."""
-    # First what may be taken yet: what is accepted meanwhile is seen as one or the other, never as neither.
-    under_way = list(_under_way(connection, devices))
+    """Return the version that the inventory holds of each CHF, but of one to which another one may be on its way.
+
+    The caller reads what is of one moment, or writes alone.
+    """
     found: dict[str, tuple[datetime, str]] = {}
     for device, when, firmware in _words(connection, devices):
         if device not in found or found[device][0] <= when:
             found[device] = when, firmware
-    for device, begun, firmware in under_way:
+    for device, begun, firmware in _under_way(connection, devices):
         if device in found and found[device][1] != firmware and (begun is None or found[device][0] <= begun):
             del found[device]
     return {device: firmware for device, (_, firmware) in found.items()}

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from benches import processes
+from inventory.database.engine import Database
 
 _PROGRAMS = Path("/usr/lib/postgresql/15/bin")
 """Where Debian puts them."""
@@ -75,6 +77,13 @@ class Postgres:
             stdout=subprocess.DEVNULL,
         )
         assert done.returncode == 0, f"{program} failed, and said why on standard error"
+
+
+def somebody_waits(database: Database) -> bool:
+    """Say whether somebody waits there for what another one holds."""
+    question = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with database.read() as connection:
+        return bool(connection.execute(text(question)).scalar_one())
 
 
 def require_installed() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import insert, select, text
+from sqlalchemy import Connection, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from benches.looking import until
+from benches.postgres import somebody_waits
 from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
 from inventory.database.every_table import METADATA
 from inventory.database.migrating import alembic_configuration
@@ -77,6 +80,34 @@ def test_what_fails_half_way_leaves_nothing(database: Database) -> None:
         raise ZeroDivisionError
     with database.read() as connection:
         assert connection.execute(select(findings)).all() == []
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+@pytest.mark.parametrize(("first", "second"), [("write_alone", "write"), ("write", "write_alone")])
+async def test_nobody_writes_beside_whoever_has_to_write_alone(
+    database: Database, first: str, second: str
+) -> None:
+    def counted(connection: Connection) -> int:
+        return connection.execute(select(func.count()).select_from(findings)).scalar_one()
+
+    def find() -> int:
+        with getattr(database, second)() as connection:
+            before = counted(connection)
+            row = {"digest": second, "what": "w", "line": "l", "found": datetime.now(UTC)}
+            connection.execute(insert(findings).values(row))
+            return before
+
+    with ThreadPoolExecutor(1) as thread:
+        with getattr(database, first)() as connection:
+            assert counted(connection) == 0
+            found = thread.submit(find)
+            await until(lambda: found.done() or somebody_waits(database))
+            # What was read still holds, also for whoever comes after.
+            assert counted(connection) == 0
+            connection.execute(
+                insert(findings).values(digest=first, what="w", line="l", found=datetime.now(UTC))
+            )
+        assert found.result(30) == 1
 
 
 def test_what_an_earlier_version_wrote_stays_and_is_what_it_was(database: Database) -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import Connection
 
 from benches.certificates import Authority
 from benches.inventory_desk import Desk, asked, held
 from benches.looking import until
 from benches.mail_server import MailServer, mail_server
+from benches.postgres import somebody_waits
 from benches.told_results import chf_of
 from inventory.database.engine import Database
 from inventory.notices import queue
@@ -125,7 +127,9 @@ async def test_a_mail_that_is_refused_or_bounces_stops_nothing(
         with database.read() as connection:
             assert queue.waiting(connection, mail.now, at_once=True) == [1, 2, 3]
             assert queue.waiting(connection, mail.now + timedelta(minutes=10)) == [1, 2, 3, 4]
-            mail.now += timedelta(minutes=10)
+        by = ("--reason", "told by telephone", "--by", "A. Person")
+        assert "notice 4 is being sent" in desk("settle", 4, *by, code=1, group="notices")
+        mail.now += timedelta(minutes=10)
         server.answers = ["451 later", "554 no such thing", None]
         assert await mail() == ["waiting", "refused", "waiting", "sent"]
         assert [state for state, _ in mail.states()] == ["waiting", "refused", "waiting", "sent"]
@@ -134,10 +138,9 @@ async def test_a_mail_that_is_refused_or_bounces_stops_nothing(
         assert await mail(minutes=2) == ["sent", "sent"]
         ids = [each["Message-ID"] for each in server.messages]
         assert ids == [f"<reflash-notice-{number}@csp.example>" for number in (3, 4, 1, 3)]
-        by = ("--reason", "told by telephone", "--by", "A. Person")
         server.recipients = {"desk@party.example": "550 unknown"}
         desk("again", 2, *by, group="notices")
-        assert await mail(hours=1) == ["refused"]
+        assert await mail() == ["refused"]
         assert "550 unknown" in (mail.states()[1][1] or "")
         server.recipients = dict.fromkeys(PARTY.emails, "450 busy")
         desk("again", 2, *by, group="notices")
@@ -159,6 +162,57 @@ async def test_a_mail_that_is_refused_or_bounces_stops_nothing(
     assert await mail(hours=1) == ["waiting"]
     assert mail.states()[3][1] == "the configuration has no e-mail address of PARTY"
     assert "no [notices]" in desk("send", code=2, group="notices")
+
+
+def test_what_another_program_says_of_a_try_that_was_overtaken_changes_nothing_but_what_has_left_is_sent(
+    desk: Desk, database: Database
+) -> None:
+    desk.take([asked(1)], [held(1)])
+    first, act = datetime.now(UTC), {"reason": "told by telephone", "by": "A. Person"}
+    later = first + timedelta(minutes=10)
+
+    def stands(connection: Connection) -> tuple[str, int, bool]:
+        row = queue.one(connection, 1)
+        return row.state, row.tries, queue.waiting(connection, later, at_once=True) == [1]
+
+    with database.write() as connection:
+        assert queue.keep_message(connection, 1, b"", (), first)
+        # Taken for dead, it is not: what it says is not what the second is told.
+        assert queue.keep_message(connection, 1, b"", (), later)
+        for said in ("waiting", "refused"):
+            queue.note_answer(connection, 1, first, said, "451 later", later)
+        # Nor does one that has no address of that party.
+        queue.note_answer(connection, 1, None, "waiting", "no address", later)
+        assert stands(connection) == ("waiting", 0, False)
+        queue.settle(connection, 1, **act, now=later + timedelta(minutes=10))
+        queue.note_answer(connection, 1, later, "waiting", "451 later", later)
+        assert stands(connection) == ("settled", 0, False)
+        queue.note_answer(connection, 1, first, "sent", "250 taken", later)
+        assert stands(connection) == ("sent", 1, False)
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+async def test_a_notice_that_is_sent_while_somebody_settles_it_is_not_settled(
+    desk: Desk, database: Database, thread: ThreadPoolExecutor
+) -> None:
+    """SQLite has one writer: nothing is put down there meanwhile."""
+    desk.take([asked(1)], [held(1)])
+    begun = datetime.now(UTC)
+
+    def settle() -> None:
+        with database.write() as connection:
+            act = {"reason": "told by telephone", "by": "A. Person"}
+            queue.settle(connection, 1, **act, now=begun + timedelta(hours=1))
+
+    with database.write() as connection:
+        assert queue.keep_message(connection, 1, b"", (), begun)
+        queue.note_answer(connection, 1, begun, "sent", "250 taken", begun)
+        settled = thread.submit(settle)
+        await until(lambda: settled.done() or somebody_waits(database))
+    with pytest.raises(queue.NotInThisState, match="notice 1 is sent"):
+        settled.result(30)
+    with database.read() as connection:
+        assert queue.one(connection, 1).state == "sent"
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy import func, select
 
 from benches.certificates import Authority
 from benches.looking import until
+from benches.postgres import somebody_waits
 from benches.told_results import Said, SayingStation, chf_of, gpf_of
 from benches.upstream import Upstream, hub_record, upstream
 from firmware_catalog.identity import Eui64
@@ -36,7 +38,7 @@ from inventory.upstream import letters, planning
 from inventory.upstream.answers import Accepted, NotSent, Refused, TryAgain, Unknown, read_answer
 from inventory.upstream.corrections import correct
 from inventory.upstream.document import Documents
-from inventory.upstream.jobs import claim, finish, replace
+from inventory.upstream.jobs import Job, claim, finish, replace
 from inventory.upstream.redelivery import withheld
 from inventory.upstream.sender import Sender
 from inventory.upstream.smi_versions import smi_versions
@@ -345,52 +347,64 @@ async def test_a_later_word_of_a_hub_replaces_what_was_not_sent_and_follows_what
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)
-def test_what_is_accepted_while_somebody_plans_is_not_told_again_nor_forgotten_while_it_is_corrected(
+def test_what_is_answered_or_sent_while_somebody_plans_or_corrects_comes_after_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SQLite has one writer: nothing is put down there meanwhile."""
+    """SQLite has one writer."""
     desk.order("WO-1", (1, 2, 3))
     desk.tell(*(desk.station.result(hub) for hub in (1, 2)), desk.station.order_fact("WO-1", "closed"))
     ways = load_settings(desk.config).upstream
     assert ways is not None
     documents = {route.csp: Documents(route.n3) for route in ways.routes if route.n3 is not None}
+    jobs: list[Job] = []
+    done: list[Future[None]] = []
 
     def plans() -> int:
         with desk.database.write_alone() as connection:
             return planning.plan(connection, ways, documents, system_clock())
 
+    def hold() -> None:
+        soon = {"now": system_clock() + timedelta(minutes=5), "until": system_clock()}
+        with desk.database.write() as connection:
+            jobs[:] = claim(connection, "one", 8, worker="a test", skip_locked=True, **soon)
+
+    def accept() -> None:
+        with desk.database.write() as connection:
+            finish(connection, [(job, Accepted()) for job in jobs], system_clock())
+
     assert plans() == 2
-    soon = {"now": system_clock() + timedelta(minutes=5), "until": system_clock()}
-    with desk.database.write() as connection:
-        jobs = claim(connection, "one", 8, worker="a test", skip_locked=True, **soon)
+    hold()
+    with ThreadPoolExecutor(1) as worker:
 
-    def accepted_meanwhile(*arguments: Any) -> Any:
-        update = update_of(*arguments)
-        with desk.database.write() as other:
-            finish(other, [(job, Accepted()) for job in jobs], system_clock())
-        return update
+        def meanwhile(work: Callable[[], None]) -> None:
+            done.append(worker.submit(work))
+            asyncio.run(until(lambda: done[-1].done() or somebody_waits(desk.database)))
 
-    monkeypatch.setattr(planning, "update_of", accepted_meanwhile)
-    desk.tell(desk.station.result(1, outcome=Outcome.REJECTED))
-    assert plans() == 0
-    assert desk.states() == {"accepted": 2}
-    monkeypatch.setattr(planning, "update_of", update_of)
-    desk.tell(desk.station.result(3))
-    assert plans() == 1
+        def planned(*arguments: Any) -> Any:
+            meanwhile(accept)
+            return update_of(*arguments)
 
-    def sent_meanwhile(*arguments: Any, **act: Any) -> None:
-        correct(*arguments, **act)
-        with desk.database.write() as other:
-            jobs[:] = claim(other, "one", 8, worker="a test", skip_locked=True, **soon)
+        def corrected(*arguments: Any, **act: Any) -> None:
+            meanwhile(hold)
+            correct(*arguments, **act)
 
-    monkeypatch.setattr(letters, "correct", sent_meanwhile)
-    with desk.database.write_alone() as connection:
-        act = {"by": "A. Person", "reason": "a test", "now": system_clock()}
-        hub, corrected = Eui64.parse(chf_of(3)), {"han_variant": "SBCH"}
-        letters.send_again(connection, hub, corrected, ways, documents, **act)
-    with desk.database.write() as connection:
-        finish(connection, [(job, Accepted()) for job in jobs], system_clock())
-    assert desk.states() == {"accepted": 3, "waiting": 1}
+        monkeypatch.setattr(planning, "update_of", planned)
+        desk.tell(desk.station.result(1, outcome=Outcome.REJECTED))
+        assert plans() == 0
+        done[-1].result(30)
+        assert desk.states() == {"accepted": 2}
+        monkeypatch.setattr(planning, "update_of", update_of)
+        desk.tell(desk.station.result(3))
+        assert plans() == 1
+        monkeypatch.setattr(letters, "correct", corrected)
+        with desk.database.write_alone() as connection:
+            act = {"by": "A. Person", "reason": "a test", "now": system_clock()}
+            hub, said = Eui64.parse(chf_of(3)), {"han_variant": "SBCH"}
+            letters.send_again(connection, hub, said, ways, documents, **act)
+        done[-1].result(30)
+    assert [">SBCH<" in job.document for job in jobs] == [True]
+    accept()
+    assert desk.states() == {"accepted": 3, "replaced": 1}
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -41,6 +41,8 @@ class Database:
         else:
             options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 10}}
         self._engine = create_engine(self._url, **options)
+        # Rows go as one statement: sent row by row, each would be planned and answered by itself. SQLite is in this process.
+        self._engine.dialect.use_insertmanyvalues_wo_returning = not self.is_sqlite
         if self.is_sqlite:
             event.listen(self._engine, "connect", _as_sqlite_is_used_here)
             event.listen(self._engine, "begin", _begin)

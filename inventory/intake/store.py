@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, insert, or_, select
 
 from inventory.database.tables import (
     asset_records,
@@ -20,6 +20,7 @@ from inventory.database.tables import (
     results,
     standings,
 )
+from inventory.database.upserting import upsert
 from inventory.intake import packing, standing, whose_order
 from inventory.intake.event import StationEvent
 from inventory.intake.findings import Finding
@@ -52,6 +53,7 @@ class _Row:
 
 _JournalKey = tuple[str, str, str]
 """Source, kind, and the journal's identity."""
+_JOURNAL_KEY: Final = ("source", "kind", "journal")
 
 
 def take(connection: Connection, events: Sequence[StationEvent], via: str, now: datetime) -> Taken:
@@ -63,8 +65,7 @@ def take(connection: Connection, events: Sequence[StationEvent], via: str, now: 
     told = [(row.message, fact) for row in rows if isinstance(fact := row.event.fact, ResultOfDevice)]
     if told:
         _write_results(connection, told)
-        _write_hubs(connection, told, found)
-        _judge(connection, told)
+        _write_what_follows(connection, told, found)
     if facts := [(row.message, fact) for row in rows if isinstance(fact := row.event.fact, OrderFact)]:
         values = [
             {
@@ -95,26 +96,16 @@ def _unknown(
 ) -> list[StationEvent]:
     """Return the messages that had not come yet, each once; one that contradicts another is found, not taken."""
     known = messages.c
-    by_id = {
-        (row.source, row.event_id): (row.chain_head, row.kind, row.number)
-        for row in connection.execute(
-            select(known.source, known.event_id, known.chain_head, known.kind, known.number).where(
-                known.event_id.in_({each.event_id for each in events})
-            )
+    by_id, by_number = {}, {}
+    if events:
+        rows = connection.execute(
+            select(
+                known.source, known.event_id, known.chain_head, known.kind, known.journal, known.number
+            ).where(or_(*_under_these_ids(events), *_at(messages, _numbers(events))))
         )
-    }
-    by_number = {
-        (row.source, row.kind, row.journal, row.number): row.event_id
-        for key, numbers in _numbers(events).items()
-        for row in connection.execute(
-            select(known.source, known.kind, known.journal, known.number, known.event_id).where(
-                known.source == key[0],
-                known.kind == key[1],
-                known.journal == key[2],
-                known.number.in_(numbers),
-            )
-        )
-    }
+        for row in rows:
+            by_id[row.source, row.event_id] = row.chain_head, row.kind, row.number
+            by_number[row.source, row.kind, row.journal, row.number] = row.event_id
     new = []
     for event in events:
         name = f"{event.kind} {event.number} of {event.source}"
@@ -131,6 +122,24 @@ def _unknown(
             by_number[place] = event.event_id
             new.append(event)
     return new
+
+
+def _under_these_ids(events: Sequence[StationEvent]) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that ask by an index: an id is a source's."""
+    ids: defaultdict[str, set[str]] = defaultdict(set)
+    for event in events:
+        ids[event.source].add(event.event_id)
+    for source, of_source in ids.items():
+        yield and_(messages.c.source == source, messages.c.event_id.in_(of_source))
+
+
+def _at(table: Table, numbers: Mapping[_JournalKey, Collection[int]]) -> Iterator[ColumnElement[bool]]:
+    for key, of_journal in numbers.items():
+        yield and_(_of_journal(table, key), table.c.number.in_(of_journal))
+
+
+def _of_journal(table: Table, key: _JournalKey) -> ColumnElement[bool]:
+    return and_(*(table.c[name] == value for name, value in zip(_JOURNAL_KEY, key, strict=True)))
 
 
 def _contradiction(event: StationEvent, what: str) -> Finding:
@@ -176,34 +185,40 @@ def _write_alone(
 
 def _number(connection: Connection, rows: Sequence[_Row], now: datetime) -> None:
     """Count the new numbers, and keep book of those that are missing."""
-    for key, numbers in _numbers(row.event for row in rows).items():
-        at = dict(zip(("source", "kind", "journal"), key, strict=True))
-        here = and_(*(counts.c[name] == value for name, value in at.items()))
-        span = connection.execute(select(counts.c.lowest, counts.c.highest).where(here)).first()
-        in_order = sorted(numbers)
-        gaps_here = and_(*(gaps.c[name] == value for name, value in at.items()))
-        before = {
-            Gap(*row)
-            for row in connection.execute(
-                select(gaps.c.first, gaps.c.last, gaps.c.since).where(
-                    gaps_here, gaps.c.first <= in_order[-1], gaps.c.last >= in_order[0]
-                )
-            )
-        }
-        lowest, highest = span or (in_order[0], in_order[0])
-        numbering = Numbering(lowest, highest, list(before))
-        for number in in_order:
+    numbers = {key: sorted(of_journal) for key, of_journal in _numbers(row.event for row in rows).items()}
+    if not numbers:
+        return
+    spans = {
+        key: (lowest, highest)
+        for *key_columns, lowest, highest in connection.execute(
+            select(counts).where(or_(*(_of_journal(counts, key) for key in numbers)))
+        )
+        if (key := tuple(key_columns))
+    }
+    before: defaultdict[_JournalKey, set[Gap]] = defaultdict(set)
+    touched = (
+        and_(_of_journal(gaps, key), gaps.c.first <= come[-1], gaps.c.last >= come[0])
+        for key, come in numbers.items()
+    )
+    for source, kind, journal, *gap in connection.execute(select(gaps).where(or_(*touched))):
+        before[source, kind, journal].add(Gap(*gap))
+    ends, gone, new = [], [], list[dict[str, Any]]()
+    for key, come in numbers.items():
+        at = dict(zip(_JOURNAL_KEY, key, strict=True))
+        numbering = Numbering(*spans.get(key, (come[0], come[0])), list(before[key]))
+        for number in come:
             numbering.take(number, now)
         after = set(numbering.gaps)
-        if gone := [gap.first for gap in before - after]:
-            connection.execute(delete(gaps).where(gaps_here, gaps.c.first.in_(gone)))
-        if come := [{**at, **gap._asdict()} for gap in after - before]:
-            connection.execute(insert(gaps), come)
-        ends = {"lowest": numbering.lowest, "highest": numbering.highest}
-        if span is None:
-            connection.execute(insert(counts).values(**at, **ends))
-        elif tuple(span) != tuple(ends.values()):
-            connection.execute(update(counts).where(here).values(**ends))
+        if first := [gap.first for gap in before[key] - after]:
+            gone.append(and_(_of_journal(gaps, key), gaps.c.first.in_(first)))
+        new += [{**at, **gap._asdict()} for gap in after - before[key]]
+        if spans.get(key) != (numbering.lowest, numbering.highest):
+            ends.append({**at, "lowest": numbering.lowest, "highest": numbering.highest})
+    if gone:
+        connection.execute(delete(gaps).where(or_(*gone)))
+    if new:
+        connection.execute(insert(gaps), new)
+    upsert(connection, counts, ends)
 
 
 _Told = Sequence[tuple[int, ResultOfDevice]]
@@ -258,18 +273,49 @@ _OF_HUB: Final[Mapping[str, Callable[[ResultOfDevice], str | None]]] = {
 """What a result says of its hub, by column. What it does not say, another has perhaps said before."""
 
 
-def _write_hubs(connection: Connection, told: _Told, found: list[Finding]) -> None:
-    """Bring the hubs up to date but for their version; ids that contradict what is known are found, not taken."""
+def _write_what_follows(connection: Connection, told: _Told, found: list[Finding]) -> None:
+    """Bring the hubs that were told of up to date, and say anew which of their results counts for its order."""
     named = [(message, result) for message, result in told if result.device is not None]
+    if not named:
+        return
+    before = _known_hubs(connection, named)
+    known = {device: dict(values) for device, values in before.items()}
+    _describe(named, known, found)
+    by_device, by_order = _every_result(connection, {str(result.device) for _, result in named})
+    for device, all_told in by_device.items():
+        if (last := standing.said_last(all_told)) is not None:
+            known[device] |= {"firmware": last.firmware_read_back, "firmware_message": last.message}
+    upsert(connection, hubs, [values for device, values in known.items() if values != before.get(device)])
+    touched = {
+        (result.work_order, str(result.device)) for _, result in named if result.work_order is not None
+    }
+    counting = {key: standing.counts(by_order[key]) for key in touched}
+    rows = [
+        {"work_order": order, "device": device, "message": told.message, "outcome": told.outcome}
+        for (order, device), told in counting.items()
+    ]
+    upsert(connection, standings, rows)
+
+
+_Hubs = dict[str, dict[str, Any]]
+"""All that is kept of each hub, by its first id."""
+_HUB_COLUMNS: Final = ("device", "gpf", *_OF_HUB, "firmware", "firmware_message")
+
+
+def _known_hubs(connection: Connection, named: _Told) -> _Hubs:
     devices = {str(result.device) for _, result in named}
     gpfs = {str(result.gpf) for _, result in named if result.gpf is not None}
-    rows = connection.execute(select(hubs).where(or_(hubs.c.device.in_(devices), hubs.c.gpf.in_(gpfs))))
-    known: dict[str, dict[str, Any]] = {row.device: dict(row._mapping) for row in rows}  # noqa: SLF001 - its public name
-    before = {device: dict(values) for device, values in known.items()}
+    columns = (hubs.c[name] for name in _HUB_COLUMNS)
+    rows = connection.execute(select(*columns).where(or_(hubs.c.device.in_(devices), hubs.c.gpf.in_(gpfs))))
+    return {row.device: dict(row._mapping) for row in rows}  # noqa: SLF001 - its public name
+
+
+def _describe(named: _Told, known: _Hubs, found: list[Finding]) -> None:
+    """Put down what results say of their hubs but for the version; ids that contradict what is known are found, not taken."""
     whose = {values["gpf"]: device for device, values in known.items() if values["gpf"] is not None}
     for _, result in named:
         device, gpf = str(result.device), _text(result.gpf)
-        hub = known.setdefault(device, {"device": device, "gpf": None})
+        hub = known.setdefault(device, {**dict.fromkeys(_HUB_COLUMNS), "device": device})
         if gpf is not None and (hub["gpf"] not in (None, gpf) or whose.get(gpf, device) != device):
             other = hub["gpf"] or f"that of {whose[gpf]}"
             line = (
@@ -281,32 +327,12 @@ def _write_hubs(connection: Connection, told: _Told, found: list[Finding]) -> No
             hub["gpf"] = gpf
             whose[gpf] = device
         hub |= {name: said for name, read in _OF_HUB.items() if (said := read(result)) is not None}
-    _upsert_hubs(connection, known, before)
 
 
-def _upsert_hubs(
-    connection: Connection, known: Mapping[str, Mapping[str, Any]], before: Mapping[str, Mapping[str, Any]]
-) -> None:
-    columns = ("gpf", *_OF_HUB)
-    if new := [
-        {name: values.get(name) for name in ("device", *columns)}
-        for device, values in known.items()
-        if device not in before
-    ]:
-        connection.execute(insert(hubs), new)
-    if changed := [
-        {"of": device, **{name: known[device].get(name) for name in columns}}
-        for device in before
-        if known[device] != before[device]
-    ]:
-        connection.execute(update(hubs).where(hubs.c.device == bindparam("of")), changed)
-
-
-def _judge(connection: Connection, told: _Told) -> None:
-    """Say anew of the hubs that were told of: what each said last, and which result counts for its order."""
-    devices = {str(result.device) for _, result in told if result.device is not None}
-    if not devices:
-        return
+def _every_result(
+    connection: Connection, devices: Collection[str]
+) -> tuple[Mapping[str, Sequence[standing.Told]], Mapping[tuple[str, str], Sequence[standing.Told]]]:
+    """Return all results of these hubs: each one's, and each one's for each order."""
     by_device: defaultdict[str, list[standing.Told]] = defaultdict(list)
     by_order: defaultdict[tuple[str, str], list[standing.Told]] = defaultdict(list)
     columns = (results.c.finished, results.c.attempt, results.c.outcome, results.c.firmware_read_back)
@@ -328,56 +354,7 @@ def _judge(connection: Connection, told: _Told) -> None:
         by_device[device].append(one)
         if order is not None:
             by_order[order, device].append(one)
-    said = [
-        {"of": device, "firmware": last.firmware_read_back, "firmware_message": last.message}
-        for device, all_told in by_device.items()
-        if (last := standing.said_last(all_told)) is not None
-    ]
-    if said:
-        connection.execute(update(hubs).where(hubs.c.device == bindparam("of")), said)
-    touched = {
-        (result.work_order, str(result.device))
-        for _, result in told
-        if result.work_order is not None and result.device is not None
-    }
-    _write_standings(connection, {key: standing.counts(by_order[key]) for key in touched})
-
-
-def _write_standings(connection: Connection, counting: Mapping[tuple[str, str], standing.Told]) -> None:
-    if not counting:
-        return
-    devices = {device for _, device in counting}
-    orders = {order for order, _ in counting}
-    there = {
-        (row.work_order, row.device)
-        for row in connection.execute(
-            select(standings.c.work_order, standings.c.device).where(
-                standings.c.work_order.in_(orders), standings.c.device.in_(devices)
-            )
-        )
-    }
-    values = [
-        {"order": order, "of": device, "message": told.message, "outcome": told.outcome}
-        for (order, device), told in counting.items()
-    ]
-    if changed := [each for each in values if (each["order"], each["of"]) in there]:
-        connection.execute(
-            update(standings).where(
-                standings.c.work_order == bindparam("order"), standings.c.device == bindparam("of")
-            ),
-            changed,
-        )
-    if new := [
-        {
-            "work_order": each["order"],
-            "device": each["of"],
-            "message": each["message"],
-            "outcome": each["outcome"],
-        }
-        for each in values
-        if (each["order"], each["of"]) not in there
-    ]:
-        connection.execute(insert(standings), new)
+    return by_device, by_order
 
 
 def _text(value: object | None) -> str | None:

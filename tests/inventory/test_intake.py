@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 
 from benches.told_results import SITE, SOURCE, TOPICS, Said, SayingStation, carton_of, chf_of, gpf_of, stands
 from firmware_catalog.identity import Eui64
@@ -243,6 +243,45 @@ def test_what_cannot_be_taken_is_put_aside_by_name_and_the_rest_goes_on(
         assert any(WRONG[name][1] in line for line in lines), (name, lines)
     again = intake.take_heard([good[0], *wrong, good[1]])
     assert (again.new, len(again.found)) == (0, len(refused))
+
+
+def test_a_batch_takes_as_many_statements_as_one_message_and_reads_no_table_to_its_end(
+    database: Database, intake: Intake
+) -> None:
+    first, second = SayingStation(), SayingStation(station="bench-2")
+    said: list[tuple[str, Any]] = []
+
+    def listen(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        said.append((statement, parameters))
+
+    # Orders first: else the database knows that there are none, and looks for none.
+    intake.take_heard([first.order_fact("WO-1", "imported"), second.order_fact("WO-2", "imported")])
+    intake.take_heard([first.result(1)])
+    event.listen(Engine, "before_cursor_execute", listen)
+    try:
+        intake.take_heard([first.result(2)])
+        of_one, said = said, []
+        intake.take_heard(
+            [
+                one.result(hub, order=f"WO-{n}")
+                for n, one in ((1, first), (2, second))
+                for hub in (n + 2, n + 12)
+            ]
+        )
+    finally:
+        event.remove(Engine, "before_cursor_execute", listen)
+    heads = [[" ".join(statement.split()[:3]) for statement, _ in every] for every in (of_one, said)]
+    if not database.is_sqlite:
+        assert heads[0] == heads[1]
+        return
+    with database.read() as connection:
+        plans = {
+            row[-1]
+            for statement, parameters in said
+            if statement.startswith("SELECT")
+            for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+        }
+    assert [each for each in plans if each.startswith("SCAN")] == []
 
 
 def test_a_message_that_contradicts_one_that_came_is_found_and_the_first_one_stands(

@@ -13,7 +13,7 @@ from inventory.errors import WrongInput
 from inventory.moments import system_clock
 from inventory.settings import InventorySettings
 from inventory.ssmi import upload as uploading
-from inventory.ssmi.file import file_of, note
+from inventory.ssmi.file import by_file, file_of, note
 from inventory.ssmi.settings import SsmiSettings
 from inventory.upstream.https import NoCredentials
 from inventory.upstream.releasing import reasons_of
@@ -41,7 +41,7 @@ def write(
         ssmi = _ssmi(settings, config)
         with database.write_alone() as connection:
             update = update_of(connection, work_order, settings.upstream)
-            told = [each for each in update.told if _by_file(settings, each.region)]
+            told = [each for each in update.told if by_file(settings.upstream, each.region)]
             file = file_of(work_order, told, update.held, ssmi)
             despite = reasons_of(connection, work_order)
             note(
@@ -76,7 +76,9 @@ def upload(
             table = opened_file.read(_LONGEST)
         sha256 = hashlib.sha256(table).hexdigest()
         with database.write_alone() as connection:
-            made = uploading.begin(connection, table, sha256, file.name, by=who, now=system_clock())
+            made = uploading.begin(
+                *(connection, table, sha256, file.name, settings.upstream), by=who, now=system_clock()
+            )
         try:
             answers = uploading.send(made, ssmi, ssmi.upload, system_clock())
         except (uploading.NotUploaded, NoCredentials) as error:
@@ -101,11 +103,3 @@ def _ssmi(settings: InventorySettings, config: Path) -> SsmiSettings:
     if settings.ssmi is None:
         raise WrongInput(f"{config} has no [ssmi]; see docs/inventory.md")
     return settings.ssmi
-
-
-def _by_file(settings: InventorySettings, region: str) -> bool:
-    """Say whether hubs of a region are told of by file: all are, where no ways are configured."""
-    if settings.upstream is None:
-        return True
-    route = settings.upstream.route_of(region)
-    return route is not None and route.n3 is None

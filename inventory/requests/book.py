@@ -23,6 +23,7 @@ from inventory.requests.limits import Beyond
 from inventory.requests.listed import Listed, judged, row_of
 from inventory.requests.order import order_bytes
 from inventory.requests.settings import LimitSettings, RequestSettings
+from inventory.upstream.orders import look_again_at_hubs_of
 from station.domain.printable import printable
 
 _TOLD_AS: Final = {
@@ -119,6 +120,7 @@ def take_in(
         connection.execute(
             insert(request_hubs), [row_of(request, party, each) for each in lines[at : at + _AT_ONCE]]
         )
+    look_again_at_hubs_of(connection, request)
     refused = Counter(each.reason.value for each in lines if each.reason is not None)
     verdict = Verdict(request, len(lines) - refused.total(), dict(refused), listed.family)
     queue.put(

@@ -38,6 +38,7 @@ from inventory.requests.judging import Judged
 from inventory.requests.listed import Listed, judged, row_of
 from inventory.requests.order import order_bytes
 from inventory.requests.settings import RequestSettings
+from inventory.upstream.orders import look_again_at_hubs_of
 
 _AT_ONCE: Final = 1000
 
@@ -221,6 +222,7 @@ def _add(
         rows.append({**values, "authorised": None if each.reason is not None else now})
     for at in range(0, len(rows), _AT_ONCE):
         connection.execute(insert(request_hubs), rows[at : at + _AT_ONCE])
+    look_again_at_hubs_of(connection, row.id)
     refused = Counter(each.reason.value for each in lines if each.reason is not None)
     verdict = Verdict(row.id, len(lines) - refused.total(), dict(refused), add.family)
     return verdict, [each.line for each in over]

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, exists, func, insert, select
 from inventory.database.tables import ssmi_files
 from inventory.database.upstream_tables import ssmi_rows
 from inventory.ssmi.settings import SsmiSettings
+from inventory.upstream.settings import UpstreamSettings
 from inventory.upstream.update import Held, Told
 
 
@@ -33,6 +34,14 @@ class UpdateFile:
 def prefix_of(work_order: str) -> str:
     """Return how the names of an order's files begin."""
     return f"{work_order}-ssmi-"
+
+
+def by_file(ways: UpstreamSettings | None, region: str) -> bool:
+    """Say whether hubs of a region are told of by file: all are, where no ways are configured."""
+    if ways is None:
+        return True
+    route = ways.route_of(region)
+    return route is not None and route.n3 is None
 
 
 def file_of(

@@ -15,14 +15,16 @@ from datetime import datetime
 from typing import Final
 
 import httpx
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from inventory.database.tables import hubs, ssmi_files
 from inventory.database.upstream_tables import ssmi_rows, ssmi_uploads
 from inventory.errors import InventoryError, WrongInput
-from inventory.ssmi.file import prefix_of
+from inventory.ssmi.file import by_file, prefix_of
 from inventory.ssmi.settings import SsmiSettings
 from inventory.upstream.https import MAX_ANSWER, HttpsSettings, in_words, tls_of
+from inventory.upstream.settings import UpstreamSettings
+from inventory.upstream.update import update_of
 from station.domain.printable import printable
 
 ANSWERS: Final = ("accepted", "refused")
@@ -52,10 +54,20 @@ class RowAnswer:
     reason: str
 
 
-def begin(connection: Connection, table: bytes, sha256: str, name: str, *, by: str, now: datetime) -> Upload:
+def begin(
+    connection: Connection,
+    table: bytes,
+    sha256: str,
+    name: str,
+    ways: UpstreamSettings | None,
+    *,
+    by: str,
+    now: datetime,
+) -> Upload:
     """Put down that somebody uploads a file. The caller writes alone.
 
-    Raises WrongInput for one that is not as it was written here, or that a hub has overtaken by saying another version since.
+    Raises WrongInput for one that is not as it was written here, or that says of a hub what would not be written by now; NotYet where
+    nothing may be told of its order now.
     """
     files = connection.execute(
         select(ssmi_files.c.id, ssmi_files.c.work_order, ssmi_files.c.rows)
@@ -79,23 +91,44 @@ def begin(connection: Connection, table: bytes, sha256: str, name: str, *, by: s
             f"{name} is of an earlier version of this program, which noted no rows; write it anew: "
             f"reflash inventory ssmi write {file.work_order}"
         )
-    overtaken = connection.execute(
-        select(row.device, row.firmware, hubs.c.firmware)
-        .join(hubs, hubs.c.device == row.device)
-        .where(row.file == file.id, row.firmware != hubs.c.firmware)
-    ).first()
-    if overtaken is not None:
-        device, written, said = overtaken
-        raise WrongInput(
-            f"{name} says {written} of {device}, which says {said} by now; write it anew: "
-            f"reflash inventory ssmi write {file.work_order}"
-        )
+    _require_still(connection, file, name, ways)
     number = connection.scalar(
         insert(ssmi_uploads).values(file=file.id, uploaded_by=by, begun=now).returning(ssmi_uploads.c.id)
     )
     if number is None:
         raise AssertionError("an insert returns its id")
     return Upload(number, file.id, file.work_order, sha256, table, file.rows)
+
+
+def _require_still(
+    connection: Connection, file: Row[int, str, int], name: str, ways: UpstreamSettings | None
+) -> None:
+    """Raise WrongInput unless no hub says otherwise by now, and all that was not answered would be written again."""
+    row = ssmi_rows.c
+    update = update_of(connection, file.work_order, ways)
+    told = {each.chf for each in update.told if by_file(ways, each.region)}
+    held = {each.chf: each.reason for each in update.held}
+    rows = (
+        select(row.device, row.firmware, hubs.c.firmware.label("said"), row.state)
+        .join(hubs, hubs.c.device == row.device)
+        .where(row.file == file.id)
+        .order_by(row.device)
+    )
+    for device, firmware, said, state in connection.execute(rows):
+        if said != firmware:
+            otherwise = f"which says {said}"
+        elif state != "written" or device in told:
+            continue
+        elif device in held:
+            otherwise = f"which is held ({held[device]})"
+        elif device in update.known:
+            otherwise = "which the inventory holds"
+        else:
+            otherwise = "of which nothing may be told by file"
+        raise WrongInput(
+            f"{name} says {firmware} of {device}, {otherwise} by now; write it anew: "
+            f"reflash inventory ssmi write {file.work_order}"
+        )
 
 
 def send(upload: Upload, settings: SsmiSettings, https: HttpsSettings, now: datetime) -> dict[str, RowAnswer]:

@@ -25,6 +25,19 @@ def look_again(connection: Connection, work_orders: Collection[str]) -> None:
         connection.execute(insert(upstream_orders), [{"work_order": each, "due": True} for each in new])
 
 
+def look_again_at_hubs_of(connection: Connection, request: int) -> None:
+    """Have the orders looked at that have a hub of a request: its extract says what the inventory holds. The caller writes alone."""
+    held, line = request_hubs.alias("held"), request_hubs.c
+    orders = (
+        select(requests.c.work_order)
+        .distinct()
+        .join(request_hubs, line.request == requests.c.id)
+        .join(held, held.c.chf == line.chf)
+        .where(held.c.request == request, requests.c.work_order.is_not(None), line.refused.is_(None))
+    )
+    look_again(connection, connection.scalars(orders).all())
+
+
 def due_orders(connection: Connection) -> Sequence[str]:
     """Put down the orders of which something was told since, and return all that have to be looked at. The caller writes alone."""
     through = connection.scalar(select(upstream_mark.c.message))

@@ -428,6 +428,10 @@ async def test_an_extract_counts_from_when_it_was_taken_whenever_it_is_imported(
         with desk.database.read() as connection:
             return smi_versions(connection, [chf_of(1)])
 
+    def due() -> bool:
+        with desk.database.read() as connection:
+            return connection.execute(select(upstream_orders.c.due)).scalar_one()
+
     assert "late.csv does not say when it was taken; say it: --taken" in imports(untimed, code=2)
     assert "is no moment with its zone" in imports(untimed, "--taken", "2026-11-02 08:00", code=2)
     assert "is still to come" in imports(untimed, "--taken", "2999-01-01T00:00Z", code=2)
@@ -440,8 +444,14 @@ async def test_an_extract_counts_from_when_it_was_taken_whenever_it_is_imported(
     assert held() == {chf_of(1): "0002012F"}
     # One of later says what the inventory holds by then, though its line is refused.
     (desk.folder / "WO-1-list.csv").write_text((desk.folder / "WO-1-list.csv").read_text() + "\n")
-    assert "1 in_another_request" in imports(untimed, "--taken", f"{system_clock().isoformat()}")
-    assert held() == {chf_of(1): "0001012F"}
+    with desk.database.write() as connection:
+        connection.execute(upstream_orders.update().values(due=True))
+    async with desk.sending():
+        await until(lambda: not due())
+        assert "1 in_another_request" in imports(untimed, "--taken", f"{system_clock().isoformat()}")
+        # Its order is looked at again, and told of.
+        await desk.until_states(accepted=2)
+    assert held() == {chf_of(1): "0002012F"}
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
@@ -543,6 +553,16 @@ async def test_a_hub_whose_region_was_wrong_goes_the_way_of_the_right_one_and_wh
         assert sorted(connection.execute(answered).all()) == [("WO-1", "accepted"), ("WO-2", "written")]
     renamed = other.rename(desk.folder / "update.csv")
     assert "may be the file of WO-1 or of WO-2" in desk("ssmi", "upload", renamed, *BY, code=2)
+    # What was written, and would be written otherwise by now, is not uploaded.
+    said = desk("ssmi", "upload", renamed.rename(other), *BY, code=2)
+    assert f"says 0002012F of {chf_of(21)}, which the inventory holds by now" in said
+    desk.tell(desk.station.result(21, order="WO-2", read_back="0003012F"))
+    newer = desk("ssmi", "write", "WO-2", *BY).partition(" has 1 hub\n")[0]
+    again(21, "Central")
+    said = desk("ssmi", "upload", newer, *BY, code=2)
+    assert f"of {chf_of(21)}, of which nothing may be told by file by now; write it anew" in said
+    again(21, "North")
+    assert "1 accepted" in desk("ssmi", "upload", newer, *BY)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -15,6 +15,10 @@ _LATER = (
 _RUNS_OTHER = (f"{_TEST}::test_a_hub_that_runs_something_else_than_is_held_is_told_of_or_does_not_go_back",)
 _REFUSED = (f"{_TEST}::test_what_was_refused_for_good_waits_for_a_person_who_corrects_it_and_sends_it_again",)
 _BY_FILE = (f"{_TEST}::test_option_b_is_an_act_of_its_own_with_an_answer_for_each_row",)
+_OTHER_REGION = (
+    f"{_TEST}::test_a_hub_whose_region_was_wrong_goes_the_way_of_the_right_one_and_what_the_other_has_is_said",
+)
+_LATE_EXTRACT = (f"{_TEST}::test_an_extract_counts_from_when_it_was_taken_whenever_it_is_imported",)
 
 UPSTREAM_MUTANTS = (
     Mutant(
@@ -111,9 +115,23 @@ UPSTREAM_MUTANTS = (
     Mutant(
         "a file that a hub has overtaken is uploaded",
         "inventory/ssmi/upload.py",
-        "row.firmware != hubs.c.firmware",
-        "row.firmware == row.device",
+        "if said != firmware:",
+        "if False:",
         _BY_FILE,
+    ),
+    Mutant(
+        "a file of hubs that go another way by now is uploaded",
+        "inventory/ssmi/upload.py",
+        "told = {each.chf for each in update.told if by_file(ways, each.region)}",
+        "told = {each.chf for each in update.told}",
+        _OTHER_REGION,
+    ),
+    Mutant(
+        "what a later extract says of an order's hubs is not looked at",
+        "inventory/requests/book.py",
+        "    look_again_at_hubs_of(connection, request)\n",
+        "",
+        _LATE_EXTRACT,
     ),
     Mutant(
         "rows that were not answered count as taken",

@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from firmware_catalog.identity import Eui64
 from inventory.delivery import book as delivery
-from inventory.delivery import returns
-from inventory.delivery.goods import UnitKind, units_of
+from inventory.delivery import rejecting, returns
+from inventory.delivery.goods import Unit, UnitKind, units_of
 from inventory.delivery.name import delivery_name, delivery_number
 from inventory.errors import WrongInput
 from inventory.pages import seen
@@ -107,14 +107,33 @@ class CloseRequest(_OnRequest):
         return f"{book.name_of(self.number)} is closed"
 
 
-class ReceiveGoods(_OnRequest):
+class _Goods(BaseModel):
+    pallets: Lines = ""
+    cartons: Lines = ""
+    hubs: Lines = ""
+
+    @property
+    def units(self) -> list[Unit]:
+        """What is named, each with what was seen of it."""
+        return [
+            *units_of(_each(self.pallets), UnitKind.PALLET),
+            *units_of(_each(self.cartons), UnitKind.CARTON),
+            *units_of(_each(self.hubs), UnitKind.HUB),
+        ]
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is named."""
+        return Wanted(
+            _each(self.pallets), _each(self.cartons), [Eui64.parse(each) for each in _each(self.hubs)]
+        )
+
+
+class ReceiveGoods(_Goods, _OnRequest):
     """Goods came: by pallet, carton or hub, each with what was seen of it (`CODE`, `CODE=finding`, `CODE=finding=detail`)."""
 
     name = "receive_goods"
     delivery_note: Line
-    pallets: Lines = ""
-    cartons: Lines = ""
-    hubs: Lines = ""
 
     def seen(self, connection: Connection) -> Seen:
         """Return what was received last."""
@@ -122,15 +141,10 @@ class ReceiveGoods(_OnRequest):
 
     def do(self, connection: Connection, doing: Doing) -> str:
         """Receive them."""
-        units = [
-            *units_of(_each(self.pallets), UnitKind.PALLET),
-            *units_of(_each(self.cartons), UnitKind.CARTON),
-            *units_of(_each(self.hubs), UnitKind.HUB),
-        ]
         receipt = delivery.receive(
             connection,
             self.number,
-            units,
+            self.units,
             delivery_note=self.delivery_note,
             extract=None,
             limits=doing.taking_requests().limits,
@@ -140,6 +154,26 @@ class ReceiveGoods(_OnRequest):
         rejected = "".join(f", {number} {reason}" for reason, number in sorted(receipt.rejected.items()))
         warned = "".join(f"; warning: {each}" for each in receipt.warnings)
         return f"{receipt.name}: {counted(receipt.accepted, receipt.family)} accepted{rejected}{warned}"
+
+
+class RejectGoods(_Goods, Act):
+    """What was accepted with a delivery turns out to be none that may be (`CODE=finding`, or `CODE=finding=detail`)."""
+
+    name = "reject_goods"
+    delivery: Line
+    reason: Line
+
+    def seen(self, connection: Connection) -> Seen:
+        """Return what was rejected of it last."""
+        return seen.rejections(connection, delivery_number(self.delivery))
+
+    def do(self, connection: Connection, doing: Doing) -> str:
+        """Reject it."""
+        number = delivery_number(self.delivery)
+        hubs = rejecting.reject(
+            connection, number, self.units, reason=self.reason, by=doing.by, now=doing.clock()
+        )
+        return f"{counted(hubs, 'hub')} of {delivery_name(number)} {'is' if hubs == 1 else 'are'} rejected"
 
 
 class GiveBack(Act):
@@ -177,19 +211,6 @@ class AmendAddress(_OnRequest):
             connection, self.number, self.address, reason=self.reason, by=doing.by, now=doing.clock()
         )
         return f"what has not left of {book.name_of(self.number)} goes to: {self.address}"
-
-
-class _Goods(BaseModel):
-    pallets: Lines = ""
-    cartons: Lines = ""
-    hubs: Lines = ""
-
-    @property
-    def wanted(self) -> Wanted:
-        """What is named."""
-        return Wanted(
-            _each(self.pallets), _each(self.cartons), [Eui64.parse(each) for each in _each(self.hubs)]
-        )
 
 
 class Dispatch(_Goods, _OnRequest):
@@ -335,7 +356,7 @@ class SettleLetter(_OnLetter):
 
 _ACTS: Final[tuple[type[Act], ...]] = (
     *(AuthoriseRequest, WriteOrder, RefuseRequest, CloseRequest),
-    *(ReceiveGoods, GiveBack, AmendAddress, Dispatch, RecordFate, TellDone),
+    *(ReceiveGoods, RejectGoods, GiveBack, AmendAddress, Dispatch, RecordFate, TellDone),
     *(ReleasePart, SendAgain, SettleLetter),
 )
 ACTS: Final[Mapping[str, type[Act]]] = {each.name: each for each in _ACTS}

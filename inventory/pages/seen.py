@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Connection, and_, or_, select
 
 from firmware_catalog.identity import Eui64
-from inventory.database.delivery_tables import delivered, deliveries, order_revisions
+from inventory.database.delivery_tables import delivered, deliveries, delivery_rejections, order_revisions
 from inventory.database.redelivery_tables import addresses, dispatches, fates
 from inventory.database.tables import hubs, requests, ssmi_files
 from inventory.database.upstream_tables import pre_notifications, ssmi_rows, upstream_releases
@@ -120,6 +120,17 @@ def release(connection: Connection, work_order: str) -> Seen:
         upstream_releases.c.released,
         upstream_releases.c.work_order == work_order,
         lambda _: f"a part of {work_order} was released",
+    )
+
+
+def rejections(connection: Connection, delivery: int) -> Seen:
+    """Return what of a delivery was rejected last, after it had been accepted."""
+    return _last(
+        connection,
+        delivery_rejections.c.rejected_by,
+        delivery_rejections.c.rejected,
+        delivery_rejections.c.delivery == delivery,
+        lambda _: f"some of {delivery_name(delivery)} was rejected",
     )
 
 

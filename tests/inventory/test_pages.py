@@ -164,6 +164,15 @@ async def test_an_order_from_its_request_to_its_charge_each_act_in_somebodys_nam
     assert "damaged packaging" in await browser.page("/deliveries/DL-1")
     assert (await browser.press("/deliveries/DL-1", "give_back", note="carrier 1"))[0] == 200
     assert "give_back" not in await browser.page("/deliveries/DL-1")
+    await browser.press("/requests/RQ-1", "receive_goods", delivery_note="DN-8", hubs=chf_of(3))
+    seen = browser.form(await browser.page("/deliveries/DL-2"), "reject_goods")
+    opened = {"hubs": f"{gpf_of(3)}=seal_broken", "reason": f"seen when opened {NASTY}"}
+    assert (await browser.act("reject_goods", {**seen, **opened, "hubs": chf_of(3)}))[0] == 400
+    status, line = await browser.press("/deliveries/DL-2", "reject_goods", **opened)
+    assert (status, line) == (200, "1 hub of DL-000002 is rejected")
+    status, late = await browser.act("reject_goods", {**seen, **opened}, by=BEN)
+    assert (status, late.startswith(f"some of DL-000002 was rejected by {ANN} at 2")) == (409, True)
+    assert "reject_goods" not in await browser.page("/deliveries/DL-2")
 
     station = SayingStation()
     intake = Intake(database, {SOURCE: TOPICS}, system_clock)
@@ -204,7 +213,7 @@ async def test_an_order_from_its_request_to_its_charge_each_act_in_somebodys_nam
     assert max(places) < story.index("Evidence")
     with database.read() as connection:
         assert set(connection.scalars(select(page_acts.c.acted_by))) == {ANN}
-        assert connection.scalar(select(func.count()).select_from(page_acts)) == 9
+        assert connection.scalar(select(func.count()).select_from(page_acts)) == 11
         assert connection.scalar(select(requests.c.closed_by)) == ANN
 
 

@@ -31,6 +31,7 @@ def deliveries_views(parts: Parts) -> APIRouter:
             found, page = show_delivery(connection, number, after)
             waiting = [row for row in to_go_back(connection, found.row.request) if row.delivery == number]
             given_back = seen.given_back(connection, number)
+            rejections = seen.rejections(connection, number)
         return parts.page(
             request,
             "delivery.html",
@@ -39,6 +40,7 @@ def deliveries_views(parts: Parts) -> APIRouter:
             page=page,
             waiting=len(waiting),
             given_back=given_back,
+            rejections=rejections,
         )
 
     return router

@@ -125,6 +125,13 @@ class Database:
             yield
         except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError) as error:
             raise DatabaseUnavailable(f"{self.name}: {_in_one_line(error)}") from error
+        except exc.DatabaseError as error:
+            # Each kind of it says that something was asked that cannot be; it alone, that the file is damaged, or is no database.
+            if type(error) is not exc.DatabaseError:
+                raise
+            raise DatabaseUnavailable(
+                f"{self.name}: {_in_one_line(error)}; put its last backup in its place"
+            ) from error
 
 
 def _known(url: str) -> URL:

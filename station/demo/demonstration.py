@@ -148,7 +148,11 @@ async def run_demonstration(
                 f"{counted(sum(each.mixed_up for each in bench.technicians.values()), request.family.device)} mixed up at the table",
                 soft_wrap=True,
             )
-            found = None if upstream is None else await upstream.told(tally.done, tally.passed_at)
+            found = (
+                None
+                if upstream is None
+                else await upstream.told(tally.done, tally.passed_at, tally.pallets_closed)
+            )
             summary.update(
                 hubs=request.hubs,
                 **tally.count(),
@@ -162,6 +166,7 @@ async def run_demonstration(
                     else {
                         "smi_updated": found.updated,
                         "smi_mismatches": found.mismatches,
+                        "dispatched": found.dispatched,
                         "charged": found.charged,
                         "charged_pounds": found.pounds,
                     }

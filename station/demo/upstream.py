@@ -47,6 +47,8 @@ class UpstreamFound:
     """Hubs that the party is charged for, as its month stands."""
     pounds: str
     """What for all of them."""
+    dispatched: int
+    """Hubs that went back to the party."""
 
 
 class UpstreamDemo:
@@ -58,6 +60,7 @@ class UpstreamDemo:
         self._scene = scene
         self._ready = ready
         self._config = folder / "inventory.toml"
+        self._request = ""
 
     @property
     def order_file(self) -> Path:
@@ -65,7 +68,7 @@ class UpstreamDemo:
         return self._folder / f"{ORDER}.csv"
 
     async def authorise(self, broker: BrokerAddress) -> None:
-        """Have the party's request held against an extract, and authorised. Raises UpstreamError."""
+        """Have the party's request held against an extract, and authorised, and its hubs received. Raises UpstreamError."""
         await apart("upstream demonstration", lambda: self._write_files(broker))
         await self.ask("extract", path=str(self._folder / "smi.csv"))
         await self.command("database", "upgrade")
@@ -73,12 +76,16 @@ class UpstreamDemo:
             *("requests", "import", self._folder / "request.csv", "--party", PARTY),
             *("--extract", self._folder / "smi.csv", "--json", *_BY),
         )
-        request = json.loads(taken)["request"]
+        self._request = json.loads(taken)["request"]
         numbers = ("--work-order", ORDER, "--purchase-order", "DEMO-PO")
-        await self.command("requests", "authorise", request, *numbers, *_BY)
+        await self.command("requests", "authorise", self._request, *numbers, *_BY)
+        came = (word for hub in self._scene.hubs for word in ("--hub", str(hub.chf)))
+        await self.command("deliveries", "receive", self._request, "--delivery-note", "DEMO-DN", *came, *_BY)
 
-    async def told(self, hubs: Collection[str], finished: Collection[datetime]) -> UpstreamFound:
-        """Wait until the inventory was told of these, have them installed and asked what they run; return what was found.
+    async def told(
+        self, hubs: Collection[str], finished: Collection[datetime], pallets: Collection[str]
+    ) -> UpstreamFound:
+        """Wait until the inventory was told of these, have the pallets leave, and hubs installed and asked what they run; return what was found.
 
         `finished`: of each hub that passed, when.
 
@@ -88,6 +95,7 @@ class UpstreamDemo:
             await self._until_notified(len(hubs))
         else:
             await self._upload()
+        dispatched = await self._dispatch(pallets) if pallets else 0
         for chf in sorted(hubs):
             jig = next(hub.jig for hub in self._scene.hubs if str(hub.chf) == chf)
             await self.ask("birth", chf=chf, rig=str(self._scene.rig_control(jig)))
@@ -95,7 +103,27 @@ class UpstreamDemo:
         updates = (await self.ask("rows", table="updates"))["rows"]
         alerts = (await self.ask("rows", table="alerts"))["rows"]
         charged, pounds = await self._charge(finished)
-        return UpstreamFound(len({each["chf"] for each in updates}), len(alerts), charged, pounds)
+        updated = len({each["chf"] for each in updates})
+        return UpstreamFound(updated, len(alerts), charged, pounds, dispatched)
+
+    async def _dispatch(self, pallets: Collection[str]) -> int:
+        """Have pallets go back to the party; return how many hubs went."""
+        why = ("--reason", "as they asked", *_BY)
+        await self.command("redelivery", "address", self._request, "Dock 4, Some Road", *why)
+        words = [word for each in sorted(pallets) for word in ("--pallet", each)]
+        said = ""
+        for _ in range(_PATIENCE):
+            # What is on a pallet is told after what its hubs run.
+            ended, said = await self._run(
+                *("redelivery", "dispatch", self._request, *words, "--carrier-note", "DEMO-CN"), *_BY
+            )
+            if ended == 0:
+                break
+            await asyncio.sleep(_PAUSE_SECONDS)
+        else:
+            raise UpstreamError(f"pallets do not leave: {said.strip()}")
+        left = json.loads(await self.command("redelivery", "show", self._request, "--json"))["dispatches"]
+        return sum(each["fates"]["on_the_way"] for each in left)
 
     async def _charge(self, finished: Collection[datetime]) -> tuple[int, str]:
         """Return how many hubs the party is charged for, and what: each month that is over, and this one as it stands."""

@@ -65,6 +65,20 @@ def test_a_database_that_is_not_there_is_unavailable_and_its_password_is_not_tol
         assert "\n" not in str(raised.value)
 
 
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+def test_a_file_that_is_damaged_or_no_database_is_told_in_a_line(url: str) -> None:
+    path = Path(url.removeprefix("sqlite:///"))
+    whole = path.read_bytes()
+    for spoilt, words in (
+        (b"no database" * 999, "is not a database"),
+        (whole[:4096] + bytes(len(whole) - 4096), "malformed"),
+    ):
+        path.write_bytes(spoilt)
+        with Database(url) as database, pytest.raises(DatabaseUnavailable, match=words) as raised:
+            database.require_current()
+        assert str(raised.value).endswith("; put its last backup in its place")
+
+
 def test_what_is_written_stands_in_no_errors_text(database: Database) -> None:
     person = {"id": 1, "name": "Ann Example", "plain_name": "ann", "may": "look", "added": datetime.now(UTC)}
     with pytest.raises(IntegrityError) as raised, database.write() as connection:

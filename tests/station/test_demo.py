@@ -151,6 +151,7 @@ def test_on_a_bad_day_with_mix_ups_every_hub_is_in_its_place_in_the_end(tmp_path
     assert (summary["passed"], summary["packed"], summary["failed"]) == (3, 3, 1)
     assert (summary["published"], summary["misplaced"], summary["contradicted"]) == (4, 0, 0)
     assert (summary["smi_updated"], summary["smi_mismatches"]) == (3, 0)
+    assert summary["dispatched"] == 3
     assert (summary["charged"], summary["charged_pounds"]) == (3, "22.80")
     for line in (
         "does not go to rework: it has no result in order DEMO-1: it goes into a slot",

@@ -20,6 +20,7 @@ _SWITCHES = (
     "--disable-dev-shm-usage",
     "--disable-gpu",
     "--hide-scrollbars",
+    "--window-size=1366,768",  # whichever test comes first: in a smaller window the footer lies over what is pressed
 )
 
 

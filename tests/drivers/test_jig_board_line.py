@@ -59,15 +59,14 @@ class Device:
         """Wait for this many bytes and return them, whatever they are."""
         loop = asyncio.get_running_loop()
         heard = b""
-        async with asyncio.timeout(60):
-            while len(heard) < length:
-                readable = asyncio.Event()
-                loop.add_reader(self.near, readable.set)
-                try:
-                    await readable.wait()
-                finally:
-                    loop.remove_reader(self.near)
-                heard += os.read(self.near, 512)
+        while len(heard) < length:
+            readable = asyncio.Event()
+            loop.add_reader(self.near, readable.set)
+            try:
+                await readable.wait()
+            finally:
+                loop.remove_reader(self.near)
+            heard += os.read(self.near, 512)
         return heard
 
     def heard(self) -> bytes:
@@ -304,12 +303,11 @@ async def test_a_board_that_is_too_slow_is_told_which_setting_to_change() -> Non
     async with line_to_device() as (line, device):
         answering = asyncio.create_task(SlowBoard(device, 2.5 * ANSWER_SECONDS).run())
         reason = ""
-        async with asyncio.timeout(60):
-            while "set answer_seconds under [jigs.board] well above that" not in reason:
-                try:
-                    await line.ask(look())
-                except (BoardSilent, BoardAnswerInvalid) as error:
-                    reason = str(error)
+        while "set answer_seconds under [jigs.board] well above that" not in reason:
+            try:
+                await line.ask(look())
+            except (BoardSilent, BoardAnswerInvalid) as error:
+                reason = str(error)
         answering.cancel()
 
 

@@ -44,10 +44,9 @@ class Recorder:
         self._changed.set()
 
     async def until(self, reached) -> None:
-        async with asyncio.timeout(60):
-            while not reached():
-                self._changed.clear()
-                await self._changed.wait()
+        while not reached():
+            self._changed.clear()
+            await self._changed.wait()
 
 
 @asynccontextmanager
@@ -156,8 +155,7 @@ async def test_closing_twice_is_fine_and_says_nothing():
 async def test_closing_with_unsent_bytes_does_not_wait_for_the_peer():
     async with with_link() as (_, link, _):
         link.write(bytes(60_000))
-        async with asyncio.timeout(60):
-            await link.close()
+        await link.close()
 
 
 async def test_a_close_does_not_hang_up_on_the_hub():
@@ -236,7 +234,7 @@ async def test_a_closed_port_can_be_opened_again_whatever_fills_the_shared_threa
     asyncio.get_running_loop().set_default_executor(shared)
     shared.submit(done.wait)
     try:
-        async with asyncio.timeout(30), pty_port() as port:
+        async with pty_port() as port:
             (tmp_path / "port").symlink_to(port.path)
             places = SerialPlaces(tmp_path)
             for _ in range(3):

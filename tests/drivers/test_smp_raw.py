@@ -182,8 +182,7 @@ async def hub_on(folder, framing: str, settings: SmpSettings):
         await until_mode(slot, Mode.APPLICATION)
         driver = await PLUGIN.open(slot.port.address, settings)
         try:
-            async with asyncio.timeout(60):
-                yield driver, slot
+            yield driver, slot
         finally:
             await driver.close()
 

@@ -318,8 +318,7 @@ def test_a_hub_that_has_no_memory_and_then_forgets_the_upload_is_sent_it_anew():
             return slot.upload(request)
 
         peer.scripts[UPLOAD] = refuse_one_then_forget
-        async with asyncio.timeout(60):
-            await (await met(client)).flash(IMAGE, lambda _: None)
+        await (await met(client)).flash(IMAGE, lambda _: None)
         assert slot.held == IMAGE.data
 
     run_with_peer(scenario, QUICK.model_copy(update={"answer_seconds": 5.0}))

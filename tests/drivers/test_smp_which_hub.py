@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -343,5 +342,4 @@ async def test_a_hub_with_half_of_the_identity_ends_the_wait_for_a_removal() -> 
 
     device: Any = SimpleNamespace(client=SimpleNamespace(settings=SmpSettings()), place="here")
 
-    async with asyncio.timeout(60):
-        await Answering(device).wait_for_removal(me)
+    await Answering(device).wait_for_removal(me)

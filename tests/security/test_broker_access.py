@@ -75,16 +75,15 @@ class Broker:
     ) -> AsyncIterator[aiomqtt.Client]:
         issued = self._site.people[person] if person else None
         context = self._site.context(issued)
-        async with asyncio.timeout(60):
-            async with brokers.Client(
-                "127.0.0.1",
-                self.port,
-                tls_context=context,
-                identifier=client_id or person,
-                clean_session=clean_session,
-                timeout=2,
-            ) as client:
-                yield client
+        async with brokers.Client(
+            "127.0.0.1",
+            self.port,
+            tls_context=context,
+            identifier=client_id or person,
+            clean_session=clean_session,
+            timeout=2,
+        ) as client:
+            yield client
 
 
 @pytest.fixture(scope="module")
@@ -170,15 +169,14 @@ async def test_nobody_connects_without_tls(broker: Broker) -> None:
     """Not even to hear that he is nobody: what is no TLS gets no word of MQTT."""
     connect = b"\x10\x10\x00\x04MQTT\x04\x02\x00\x05\x00\x04name"
 
-    async with asyncio.timeout(60):
-        reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
-        writer.write(connect)
-        answer = b""
-        with suppress(OSError):
-            answer = await reader.read(100)
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
+    reader, writer = await asyncio.open_connection("127.0.0.1", broker.port)
+    writer.write(connect)
+    answer = b""
+    with suppress(OSError):
+        answer = await reader.read(100)
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
     assert not answer.startswith(b"\x20"), "a CONNACK, whatever it says"
 
 

@@ -37,8 +37,7 @@ async def run(command: list[object]) -> str:
         stderr=asyncio.subprocess.STDOUT,
     )
     try:
-        async with asyncio.timeout(60):
-            said, _ = await process.communicate()
+        said, _ = await process.communicate()
     except BaseException:
         process.kill()
         await process.wait()

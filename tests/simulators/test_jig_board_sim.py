@@ -275,9 +275,8 @@ async def said(station: Station, content: str) -> bytes:
 
 async def until_said(station: Station, content: str, answer: str) -> None:
     """Ask until this is answered: switches bounce first, and a board boots."""
-    async with asyncio.timeout(60):
-        while await said(station, content) != bytes.fromhex(answer):
-            pass
+    while await said(station, content) != bytes.fromhex(answer):
+        pass
 
 
 async def is_silent(station: Station, content: str) -> bool:

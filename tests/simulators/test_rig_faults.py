@@ -120,13 +120,12 @@ async def test_power_goes_in_the_middle_of_flash_work(tmp_path: Path, name: Faul
     async with hub_at_work(tmp_path) as (slot, client):
         await client.unlock()
         arm(slot, name, at=2, seconds=0.01)
-        async with asyncio.timeout(60):
-            for offset in range(0, len(image(NEW)), 500):
-                if await silent(client, piece(offset)):
-                    break
-            else:
-                await client.request(ImageStatesWrite(hash=tlv_hash(image(NEW))))
-                await client.request(ResetWrite())
+        for offset in range(0, len(image(NEW)), 500):
+            if await silent(client, piece(offset)):
+                break
+        else:
+            await client.request(ImageStatesWrite(hash=tlv_hash(image(NEW))))
+            await client.request(ResetWrite())
         in_swap = name is FaultName.POWER_LOSS_IN_SWAP
         hub = await until_mode(slot, Mode.APPLICATION, boots=3 if in_swap else 2)
         assert hub.slots.is_running(tlv_hash(image(NEW if in_swap else OLD)))

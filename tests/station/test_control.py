@@ -264,7 +264,7 @@ async def serving(
 ) -> AsyncIterator[None]:
     by_kind = {Status: handlers.get("status", status), ResetJig: handlers.get("reset", status)}
     desk = Desk(None, no_check, by_kind, {} if followed is None else {Watch: followed})  # type: ignore[arg-type]
-    async with serve_control(folder, desk, THE_ACCOUNT, most=most), asyncio.timeout(60):
+    async with serve_control(folder, desk, THE_ACCOUNT, most=most):
         yield
 
 
@@ -598,7 +598,7 @@ async def test_a_file_comes_along_and_is_closed_on_both_sides_whatever_else_is_s
         return OrderTaken(order="WO-1", hubs=len(content), new=True)
 
     desk = Desk(None, no_check, {ImportOrder: take, ResetJig: status}, {})  # type: ignore[arg-type]
-    async with serve_control(tmp_path, desk, THE_ACCOUNT), asyncio.timeout(60):
+    async with serve_control(tmp_path, desk, THE_ACCOUNT):
         before = set(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names
         with order_file(content) as (taking, file):
             assert (await ask_daemon(tmp_path, taking, file=file)).hubs == 200_000

@@ -127,7 +127,7 @@ async def test_a_missing_hub_is_found_and_brought_to_the_supervisor_when_it_stay
             await super().reseat(place, found)
             done.set()
 
-    async with rigs_of(bench) as plain, asyncio.timeout(60):
+    async with rigs_of(bench) as plain:
         at = OneJig(Watched(plain._controls), await plain.hubs())
         async with beside(at.technician.work()):
             at.technician.see(view(SlotPhase.WORKING, hub))  # asks for nothing
@@ -158,7 +158,7 @@ async def test_a_hub_is_taken_out_once_however_often_its_result_is_shown_and_bro
             swapped.set()
             return both
 
-    async with rigs_of(bench) as rigs, asyncio.timeout(60):
+    async with rigs_of(bench) as rigs:
         at = OneJig(Watched(rigs._controls), await rigs.hubs())
         await bench.seat(hub, PLACE)
         for phase in (SlotPhase.PASSED, SlotPhase.LOOKING, SlotPhase.PASSED):
@@ -204,8 +204,7 @@ async def test_a_hub_that_was_taken_out_unlocked_contradicts_its_result(bench: B
     await bench.seat(hub, PLACE)
     driver = await PLUGIN.open(bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
     try:
-        async with asyncio.timeout(60):
-            seen = await driver.wait_for_hub()
+        seen = await driver.wait_for_hub()
         await driver.unlock(seen.device, KeyFileAuthority.load(bench.unlock_key))
     finally:
         await driver.close()

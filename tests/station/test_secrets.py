@@ -99,21 +99,20 @@ async def work_a_hub(
     async def ask(what: str, **fields: Any) -> None:
         said.append(repr(await desk_client.ask(state, what, **fields)))
 
-    async with asyncio.timeout(60):
-        async with desk_client.watching(state) as watching:
-            async for news in watching:
-                said.append(repr(news))
-                if news["broker"]["state"] == "refused":
-                    password.write_text(f"{PASSWORD}\n")
-                    break
-        said.append(repr(await desk_client.take_order(state, order_csv(hub))))
-        await ask("assign_order", order="WO-1", jig="jig1")
-        await bench.seat(hub, PLACE)
-        async for message in consumer.messages:
-            said.append(f"{message.topic} {message.payload!r}")
-            if str(message.topic).endswith("/result"):
+    async with desk_client.watching(state) as watching:
+        async for news in watching:
+            said.append(repr(news))
+            if news["broker"]["state"] == "refused":
+                password.write_text(f"{PASSWORD}\n")
                 break
-        await ask("status")
+    said.append(repr(await desk_client.take_order(state, order_csv(hub))))
+    await ask("assign_order", order="WO-1", jig="jig1")
+    await bench.seat(hub, PLACE)
+    async for message in consumer.messages:
+        said.append(f"{message.topic} {message.payload!r}")
+        if str(message.topic).endswith("/result"):
+            break
+    await ask("status")
     return said
 
 

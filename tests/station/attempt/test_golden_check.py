@@ -46,12 +46,11 @@ class Checking:
         return found
 
     async def check(self, on_progress: Callable[[FlashProgress], None] = lambda _: None) -> GoldenCheckEnded:
-        async with asyncio.timeout(60):
-            hub = await self.driver.wait_for_hub()
-            golden = await self.golden()
-            return await self.checker.check(
-                PLACE, self.driver, hub, (golden.chf, golden.gpf), on_progress, _draws_nothing
-            )
+        hub = await self.driver.wait_for_hub()
+        golden = await self.golden()
+        return await self.checker.check(
+            PLACE, self.driver, hub, (golden.chf, golden.gpf), on_progress, _draws_nothing
+        )
 
 
 async def _draws_nothing() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -71,11 +70,10 @@ class Checking:
         driver = await PLUGIN.open(self.bench.port(PLACE), SmpSettings(**DRIVER_SETTINGS))
         interfered: Any = Interfered(driver, before)
         try:
-            async with asyncio.timeout(20):
-                seen = await driver.wait_for_hub()
-                return await self.checker.check(
-                    PLACE, interfered, seen, (hub.chf, hub.gpf), on_progress, _unmeasured
-                )
+            seen = await driver.wait_for_hub()
+            return await self.checker.check(
+                PLACE, interfered, seen, (hub.chf, hub.gpf), on_progress, _unmeasured
+            )
         finally:
             await driver.close()
 

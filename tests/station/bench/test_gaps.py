@@ -251,7 +251,7 @@ async def daemon_process(at: Hands) -> AsyncIterator[asyncio.subprocess.Process]
         process._transport.close()
 
 
-def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_others_result(
+async def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_others_result(
     at: Hands,
 ) -> None:
     hub, other = at.bench.hub(), at.bench.hub()
@@ -267,23 +267,20 @@ def test_a_hub_exchanged_while_the_daemons_process_was_frozen_does_not_get_the_o
         view = await shown()
         return view is not None and is_green(view, who)
 
-    async def work() -> None:
-        await at.order(hub, other)
-        async with daemon_process(at) as process:
-            await at.bench.seat(hub, FIRST)
-            await until_so(partial(green, hub))
-            process.send_signal(signal.SIGSTOP)
-            await at.bench.unseat(FIRST)
-            await at.bench.seat(other, FIRST)
-            await asyncio.sleep(HELD_UP_SECONDS)
-            process.send_signal(signal.SIGCONT)
-            while await green(hub):  # noqa: ASYNC110 - until the thawed process looks at its clock
-                await asyncio.sleep(0.01)
-            while not await green(other):
-                assert not await green(hub), "what was once in doubt does not come back"
-        assert [result.chf for result in at.results()] == [hub.chf, other.chf]
-
-    asyncio.run(asyncio.wait_for(work(), 60))
+    await at.order(hub, other)
+    async with daemon_process(at) as process:
+        await at.bench.seat(hub, FIRST)
+        await until_so(partial(green, hub))
+        process.send_signal(signal.SIGSTOP)
+        await at.bench.unseat(FIRST)
+        await at.bench.seat(other, FIRST)
+        await asyncio.sleep(HELD_UP_SECONDS)
+        process.send_signal(signal.SIGCONT)
+        while await green(hub):  # noqa: ASYNC110 - until the thawed process looks at its clock
+            await asyncio.sleep(0.01)
+        while not await green(other):
+            assert not await green(hub), "what was once in doubt does not come back"
+    assert [result.chf for result in at.results()] == [hub.chf, other.chf]
 
 
 @pytest.mark.parametrize("moment", ["passed", "written"])

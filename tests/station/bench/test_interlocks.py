@@ -80,8 +80,7 @@ async def test_what_hinders_is_shown_until_it_is_over_though_nobody_begins_with_
         assert found.line() == "no catalogue has been accepted yet"
         assert told(view)[ONE] == [Reason.CATALOGUE_UNUSABLE]
         why.clear()
-        async with asyncio.timeout(60):
-            await view.changes.until(lambda: not told(view)[ONE])
+        await view.changes.until(lambda: not told(view)[ONE])
         thresholds.least_free_mebibytes = 1 << 40
         assert "make room for" in (found.line() or "")
         assert told(view)[ONE] == [Reason.DISK_LOW]

@@ -48,8 +48,7 @@ async def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: P
             seats = [jig.jig.seat(slot) for slot in (1, 2, 3)]
             waiting = [asyncio.create_task(seat.until_ready()) for seat in seats]
             assert jig.jig.seat(1).present() is None, "unknown, before the board has said it"
-            async with asyncio.timeout(60):
-                await asyncio.gather(*waiting[:2])
+            await asyncio.gather(*waiting[:2])
             await until(lambda: jig.powered() == {1, 2})
             assert [seat.seconds_powered is None for seat in seats[:2]] == [True, False], (
                 "a hub that had its power before did not boot from here on"
@@ -58,12 +57,10 @@ async def test_a_start_cuts_the_power_of_empty_slots_and_of_no_other(tmp_path: P
             await until(lambda: jig.jig.seat(1).present() is None)
             waiting[:2] = [asyncio.create_task(jig.jig.seat(slot).until_ready()) for slot in (1, 2)]
             jig.board.plug()
-            async with asyncio.timeout(60):
-                await asyncio.gather(*waiting[:2])
+            await asyncio.gather(*waiting[:2])
             assert sorted(jig.slots.log) == [(2, True), (3, False)]
             jig.slots.hubs.add(3)
-            async with asyncio.timeout(60):
-                await waiting[2]
+            await waiting[2]
             assert [seat.seconds_powered is None for seat in seats] == [True, False, False]
 
 
@@ -81,8 +78,7 @@ async def test_nothing_is_known_of_lid_and_stop_before_the_board_has_said_it(tmp
             await jig.looks()
             assert not ready.done(), "the lid was opened while nobody looked"
             jig.board.lid_closed = True
-            async with asyncio.timeout(60):
-                await ready
+            await ready
 
 
 SPOILED = [fault for fault in BoardFault if fault not in {BoardFault.NONE, BoardFault.FROZEN}]
@@ -200,8 +196,7 @@ async def test_nothing_powers_through_a_stop_and_a_reset_is_on_record_first(tmp_
         assert jig.facts() == [JigStopped]
         await jig.jig.reset(actor, jig.append)
         assert jig.recorded[-1] == JigReset(jig="jig1", actor=actor)
-        async with asyncio.timeout(60):
-            await asyncio.gather(again, other)
+        await asyncio.gather(again, other)
         assert jig.powered() == {1, 2}
         await jig.jig.reset(actor, jig.append)
         assert jig.facts() == [JigStopped, JigReset], "there was nothing more to reset"
@@ -223,8 +218,7 @@ async def test_the_start_button_is_a_reset_only_after_the_release(
         await jig.press_start_until(lambda: jig.facts() == [JigStopped, JigReset])
         who = Actor(pseudonym=operator, role="technician", where="start button")
         assert jig.recorded[-1] == JigReset(jig="jig1", actor=who)
-        async with asyncio.timeout(60):
-            await jig.jig.seat(1).until_ready()
+        await jig.jig.seat(1).until_ready()
 
 
 async def test_a_jig_that_was_stopped_before_the_restart_is_stopped(tmp_path: Path) -> None:
@@ -237,8 +231,7 @@ async def test_a_jig_that_was_stopped_before_the_restart_is_stopped(tmp_path: Pa
             await jig.looks()
             assert not jig.coils()
             await jig.jig.reset(None, jig.append)
-            async with asyncio.timeout(60):
-                await ready
+            await ready
             assert jig.facts() == [JigReset]
 
 
@@ -323,12 +316,10 @@ async def test_lamps_are_dark_after_a_stop_in_good_order(tmp_path: Path) -> None
     async with boarded_jig(tmp_path, 1) as jig, jig.working():
         jig.show(1, SlotPhase.PASSED)
         await until(lambda: jig.lamp(1) is Lamp.GREEN)
-        async with asyncio.timeout(60):
-            await jig.jig.put_out_lamps()
+        await jig.jig.put_out_lamps()
         assert jig.board.lamps == (Lamp.DARK,) * 8
         jig.board.unplug()
-        async with asyncio.timeout(60):
-            await jig.jig.put_out_lamps()
+        await jig.jig.put_out_lamps()
 
 
 async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
@@ -339,8 +330,7 @@ async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
             await until(lambda: seat.present() is True and other.present() is True)
             before = seat.gaps
             act()
-            async with asyncio.timeout(60):
-                await seat.until_gap(before)
+            await seat.until_gap(before)
 
         def exchange() -> None:
             """Faster than any look: only the board's own counter can tell."""
@@ -364,10 +354,9 @@ async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
         await until(lambda: seat.present() is True)
         # A machine with other work may have looks missed, which is a gap of both: openings are of one slot alone.
         before, others = seat.openings, other.openings
-        async with asyncio.timeout(60):
-            while seat.openings == before:  # the counter may not have been looked at yet
-                exchange()
-                await jig.looks(10)
+        while seat.openings == before:  # the counter may not have been looked at yet
+            exchange()
+            await jig.looks(10)
         assert other.openings == others
         quiet, calm = seat.gaps, other.gaps
         jig.slots.hubs.remove(1)
@@ -406,8 +395,7 @@ async def test_a_hub_exchanged_before_anyone_could_look_is_missed_by_nobody(
         assert not any(task.done() for task in waiting)
         for event in events:
             jig.jig._hear(event)
-        async with asyncio.timeout(60):
-            await asyncio.gather(*waiting)
+        await asyncio.gather(*waiting)
         assert seat.present() is True
         seat.vouch(openings)
         assert seat.opened, "an answer to an older question says nothing of it"
@@ -440,8 +428,7 @@ async def test_an_emptied_slot_loses_its_power_also_before_the_next_start(tmp_pa
         await seat.until_ready()
         jig.board.lid_closed = False
         jig.slots.hubs.remove(1)
-        async with asyncio.timeout(60):
-            await seat.until_opened()
+        await seat.until_opened()
         again = asyncio.create_task(seat.until_ready())
         await until(lambda: not jig.powered())
         jig.slots.hubs.add(1)
@@ -450,8 +437,7 @@ async def test_an_emptied_slot_loses_its_power_also_before_the_next_start(tmp_pa
         assert not again.done()
         assert not jig.powered(), "not before the lid is closed"
         jig.board.lid_closed = True
-        async with asyncio.timeout(60):
-            await again
+        await again
         assert jig.powered() == {1}
 
 
@@ -468,8 +454,7 @@ async def test_a_switch_that_opens_under_a_powered_hub_is_doubted_and_nothing_is
         jig.board.lying = set()
         await until(lambda: seat.present() is True and not jig.alarm())
         jig.slots.hubs.remove(1)
-        async with asyncio.timeout(60):
-            await emptied
+        await emptied
 
 
 async def test_a_board_that_was_off_gives_its_hubs_their_power_back(tmp_path: Path) -> None:
@@ -482,8 +467,7 @@ async def test_a_board_that_was_off_gives_its_hubs_their_power_back(tmp_path: Pa
         assert jig.jig.seat(1).is_safe(), "until it is heard"
         await until(lambda: not jig.jig.seat(1).is_safe())
         await until(lambda: jig.powered() == {1})  # whether or not anybody waits for it
-        async with asyncio.timeout(60):
-            await asyncio.gather(*(jig.jig.seat(slot).until_powered() for slot in (1, 2)))
+        await asyncio.gather(*(jig.jig.seat(slot).until_powered() for slot in (1, 2)))
         await jig.looks()
         assert jig.powered() == {1}, "nothing sits in 2, and 3 was never given any"
 
@@ -494,8 +478,7 @@ async def test_a_power_cycle_never_leaves_a_hub_without_power(tmp_path: Path, fa
         seat = jig.jig.seat(1)
         await seat.until_ready()
         jig.board.arm(fault, Question.SWITCH, 3)
-        async with asyncio.timeout(60):
-            await seat.power_cycle()
+        await seat.power_cycle()
         assert jig.powered() == {1}
 
 
@@ -510,8 +493,7 @@ async def test_a_hub_taken_out_while_a_power_cycle_keeps_it_dark_leaves_a_slot_w
         jig.slots.hubs.remove(1)
         await until(lambda: seat.present() is False)
         assert not cycle.done()
-        async with asyncio.timeout(60):
-            assert not await cycle
+        assert not await cycle
         assert not jig.powered()
 
 

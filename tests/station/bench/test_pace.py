@@ -102,8 +102,7 @@ async def test_a_view_names_the_order_of_its_hub_or_else_that_of_its_jig_and_how
         async def shows(order: JigOrder | None, *events: Event) -> None:
             for written in write(ledger, *events):
                 orders.hear(written)
-            async with asyncio.timeout(20):
-                await view.changes.until(lambda: view.of(here).jig_order == order)
+            await view.changes.until(lambda: view.of(here).jig_order == order)
 
         def far(done: int, not_done: int) -> JigOrder:
             return JigOrder(order="WO-1", hubs=3, done=done, not_done=not_done)

@@ -48,7 +48,7 @@ def at_work(shared_broker: brokers.Mosquitto, tmp_path: Path) -> Callable[..., S
         change: Callable[[dict[str, Any]], None] = lambda _: None,
     ) -> StationSettings:
         async def run() -> StationSettings:
-            async with asyncio.timeout(55), open_bench(*(f"1-{n}" for n in SLOTS), "1-2.3") as bench:
+            async with open_bench(*(f"1-{n}" for n in SLOTS), "1-2.3") as bench:
                 raw = usb_settings(tmp_path, bench, SLOTS, shared_broker.port, **PATIENCE)
                 change(raw)
                 settings = StationSettings.model_validate(raw)

@@ -26,7 +26,6 @@ from station.records.facts.package_labels import PackageLabelAsked, waiting_pack
 from station.records.reader import JournalReader
 from station.settings import StationSettings
 
-DEADLINE = 60
 HUBS = 2
 MARGIN = 20.0
 """In points: 7 mm, which office printers can all do."""
@@ -130,7 +129,7 @@ def test_labels_are_asked_for_as_cartons_close_and_printed_by_the_daemon(
     printer = LabelPrinter()
 
     async def work() -> None:
-        async with printer.serving() as port, asyncio.timeout(DEADLINE):
+        async with printer.serving() as port:
             facts["labels"]["printer"]["port"] = port
             async with running_daemon(StationSettings.model_validate(facts)) as daemon:
                 await until(lambda: len(printer.printed) >= 3)

@@ -23,7 +23,6 @@ from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImport
 from station.settings_file import load_settings
 
 PIN, OTHER_PIN = "135797", "246808"
-DEADLINE = 60
 
 
 async def test_people_sign_on_and_a_supervisor_decides_by_name_and_pin(
@@ -59,7 +58,7 @@ async def test_people_sign_on_and_a_supervisor_decides_by_name_and_pin(
         return {(each.jig, each.pseudonym) for each in status.people}
 
     at = ("--desk", desk)
-    async with running_daemon(settings), asyncio.timeout(DEADLINE):
+    async with running_daemon(settings):
         await until(desk.exists)
         assert (await run("246801", "sign-on", "ann", "--jig", "jig1", *at)).code == 2
         on = await run(PIN, "sign-on", "ann", "--jig", "jig1", *at)

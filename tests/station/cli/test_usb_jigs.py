@@ -75,7 +75,7 @@ class Desk:
 def at_desk(reflash: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     @asynccontextmanager
     async def sit_down(slots: dict[int, str], **driver: Any) -> AsyncIterator[Desk]:
-        async with asyncio.timeout(50), open_bench(*PLACES) as bench:
+        async with open_bench(*PLACES) as bench:
             raw = usb_settings(tmp_path, bench, slots, 1, **driver)
             (jig,) = raw.pop("jigs")
             config = write_config(tmp_path / "station.toml", raw)

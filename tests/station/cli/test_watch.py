@@ -54,9 +54,8 @@ def config(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Pa
 async def program(*arguments: object, **streams: Any) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(*PROGRAM, *map(str, arguments), **streams)
     try:
-        async with asyncio.timeout(60):
-            yield process
-            await process.wait()
+        yield process
+        await process.wait()
     finally:
         if process.returncode is None:
             process.kill()

@@ -139,8 +139,7 @@ async def test_a_wrong_request_is_refused_in_one_line_and_harms_nothing(settings
             ({"jig": "jig1", "slot": number}, "empty") for number in (1, 2)
         ]
         await station.ask("stop")
-        async with asyncio.timeout(60):
-            await station.task
+        await station.task
     (started,) = events_of(settings, StationStarted)
     assert started.station_version == station_version()
     assert len(started.boot_id) == 36
@@ -169,8 +168,7 @@ async def test_the_broker_is_told_the_result_once_and_keeps_the_states(
         async with running_daemon(settings) as station:
             await bench.seat(hub, PLACE)
             await station.until(PLACE, SlotPhase.PASSED)
-            async with asyncio.timeout(60):
-                await published.wait()
+            await published.wait()
         listening.cancel()
     (result,) = [event for topic, _, event in heard if topic == f"{root}/jig/jig1/slot/1/result"]
     assert result["subject"] == str(hub.chf)
@@ -184,12 +182,11 @@ async def test_the_broker_is_told_the_result_once_and_keeps_the_states(
     async with aiomqtt.Client("127.0.0.1", shared_broker.port) as late:
         await late.subscribe(f"{root}/#", qos=1)
         kept = {}
-        async with asyncio.timeout(60):
-            async for message in late.messages:
-                assert message.retain
-                kept[str(message.topic).removeprefix(root)] = json.loads(bytes(message.payload))
-                if len(kept) == 3:
-                    break
+        async for message in late.messages:
+            assert message.retain
+            kept[str(message.topic).removeprefix(root)] = json.loads(bytes(message.payload))
+            if len(kept) == 3:
+                break
     assert kept["/status"] == {"status": "offline"}
     assert kept["/jig/jig1/slot/1/state"]["phase"] == "stopped"
     assert kept["/jig/jig1/slot/2/state"]["phase"] == "stopped"
@@ -204,8 +201,7 @@ def test_a_journal_that_fails_in_a_request_stops_the_station(bench: Bench, setti
             try:
                 with pytest.raises(Unavailable, match="check that its disk is mounted, writable and sound"):
                     await ask_daemon(settings.state_directory, taking, file=file)
-                async with asyncio.timeout(60):
-                    await asyncio.wait((station.task,))
+                await asyncio.wait((station.task,))
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, before)
             error = station.task.exception()
@@ -282,8 +278,7 @@ async def test_who_watches_sees_last_what_sits_where_when_the_station_has_stoppe
         await bench.seat(hub, PLACE)
         await station.until(PLACE, SlotPhase.PASSED)
         await station.stopped()
-        async with asyncio.timeout(60):
-            await watcher
+        await watcher
     assert lines == {
         1: f"jig1 slot 1: stopped; hub {hub.chf} passed and still sits here",
         2: "jig1 slot 2: stopped",
@@ -306,9 +301,8 @@ async def test_a_new_segment_that_cannot_be_begun_is_shown_until_it_is(
         async def append() -> None:
             await station.ask("scan_label", jig="jig1", slot=1, id="88-73-84-00-00-00-00-01", role="GPF")
 
-        async with asyncio.timeout(60):
-            while not view.faults():
-                await append()
+        while not view.faults():
+            await append()
         (fault,) = view.faults()
         assert fault.reason is Reason.JOURNAL_UNTIDY
         assert SENTENCES.notice(fault) == (
@@ -316,7 +310,6 @@ async def test_a_new_segment_that_cannot_be_begun_is_shown_until_it_is(
             " nothing is lost: see to its disk and folder before it is full"
         )
         in_the_way.rmdir()
-        async with asyncio.timeout(60):
-            while view.faults():
-                await append()
+        while view.faults():
+            await append()
     assert len(segment_paths(settings.journal_folder)) > 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from uuid import uuid4
 
@@ -59,8 +58,7 @@ async def test_a_hub_is_packed_once_it_is_out_of_its_slot_and_holds_its_carton_w
         await station.until(slot(1), SlotPhase.PASSED_BEFORE)
         held = f"carton {carton} is held (hub {hub.chf} of it was seen in jig1 slot 1)"
         view = station.daemon.view
-        async with asyncio.timeout(60):
-            await view.changes.until(lambda: held in str(view.faults()))
+        await view.changes.until(lambda: held in str(view.faults()))
         # Nor does one go home whose release was withdrawn since it passed, wherever it is by then.
         listing(bench, ProductStatus.WITHDRAWN).save(products)
         await station.daemon.reload(settings)

@@ -65,8 +65,7 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
             faults = [str(fault.details.detail) for fault in view.faults()]
             return len(faults) == len(words) and all(map(str.__contains__, sorted(faults), words))
 
-        async with asyncio.timeout(30):
-            await view.changes.until(is_so)
+        await view.changes.until(is_so)
 
     opening = Journal.open(tmp_path / "journal", site="leeds", station="bench-1", segment_rows=30)
     async with opening as journal, beside(PackingWatch(journal, view, lambda: catalogue, look).run()):
@@ -109,8 +108,7 @@ async def test_held_cartons_and_withdrawn_releases_are_faults_of_the_station(tmp
         catalogue = FolderCatalog(tmp_path, (RELEASE,))
         look.set()
         await until()
-        async with asyncio.timeout(30):
-            await ended.wait()
+        await ended.wait()
         with JournalReader(tmp_path / "journal") as reader:
             told = [json.loads(each.payload)["data"] for each in reader.messages("packing", 1, 1 << 40)]
         recalls = [(each["what"], each["recalled"]) for each in told if each["recalled"]]

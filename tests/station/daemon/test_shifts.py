@@ -15,8 +15,6 @@ from station.people.operators import Operators
 from station.records.facts.people import SignedOff, SignedOn, WhySignedOff
 from station.records.journal import Journal
 
-DEADLINE = 20
-
 
 async def test_who_left_without_a_word_is_signed_off_when_no_shift_lasts_any_longer(
     bench: Bench, tmp_path: Path
@@ -45,7 +43,7 @@ async def test_who_left_without_a_word_is_signed_off_when_no_shift_lasts_any_lon
         assert [each.pseudonym for each in still] == [bob, ann]
         assert [(end.pseudonym, end.why) for end in ended] == [("op-erased", WhySignedOff.ERASED)]
         late = timedelta(hours=8)
-        async with beside(keep_ends(journal, duty, settings.people, now)), asyncio.timeout(DEADLINE):
+        async with beside(keep_ends(journal, duty, settings.people, now)):
             await left.wait()
         assert {(end.jig, end.pseudonym, end.why, end.actor) for end in ended[1:]} == {
             ("jig1", ann, WhySignedOff.TIME_OVER, None),

@@ -54,8 +54,7 @@ async def supervised(part: Part, board: Board, **changes: float) -> list[float]:
     supervising = asyncio.create_task(supervise("publisher", part.work, board, pause=pause, **changes))
     working = asyncio.create_task(part.works.wait())
     try:
-        async with asyncio.timeout(60):
-            await asyncio.wait((supervising, working), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((supervising, working), return_when=asyncio.FIRST_COMPLETED)
         if supervising.done():
             supervising.result()
     finally:

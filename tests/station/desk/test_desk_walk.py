@@ -33,8 +33,6 @@ from station.records.facts.commands import CommandAnswered
 from station.records.facts.journal import StationStopped
 from station.records.facts.orders import OrderAssigned, OrderClosed, OrderImported
 
-DEADLINE = 60
-
 
 async def test_a_shift_at_the_desk_is_done_once_and_signed(
     bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path
@@ -89,8 +87,7 @@ async def test_a_shift_at_the_desk_is_done_once_and_signed(
             again = await ask_daemon(settings.state_directory, taking, file=file, key=import_key)
             assert again == taken, "new, as it was said at first"
             await ask_daemon(settings.state_directory, Stop(), by="sup-1")
-            async with asyncio.timeout(DEADLINE):
-                await station.task
+            await station.task
     done = {
         kind: [event.actor for event in events_of(settings, kind)]
         for kind in (OrderImported, OrderAssigned, SlotEnabled, LabelScanned, LabelTakenBack, OrderClosed)
@@ -130,14 +127,13 @@ async def test_a_command_whose_daemon_dies_over_it_is_asked_again_with_its_key(
         async def append(self, *_: object) -> tuple[()]:
             return ()
 
-    async with asyncio.timeout(DEADLINE):
-        dying = await asyncio.start_unix_server(die, tmp_path / "control.sock")
-        asking = asyncio.create_task(_ask(asker, ResetJig(jig="jig1"), None))
-        await until(lambda: keys)
-        dying.close()
-        desk = Desk(Remembers(), no_check, {ResetJig: reset}, {})
-        async with serve_control(tmp_path, desk, THE_ACCOUNT):
-            assert await asking == Done()
+    dying = await asyncio.start_unix_server(die, tmp_path / "control.sock")
+    asking = asyncio.create_task(_ask(asker, ResetJig(jig="jig1"), None))
+    await until(lambda: keys)
+    dying.close()
+    desk = Desk(Remembers(), no_check, {ResetJig: reset}, {})
+    async with serve_control(tmp_path, desk, THE_ACCOUNT):
+        assert await asking == Done()
     assert len(set(keys)) == 1
     assert (
         "the daemon ended before it answered; look at its log; it is asked again when it is back"

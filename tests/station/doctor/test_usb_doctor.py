@@ -33,7 +33,7 @@ def examined(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
 
     def run(set_up: Callable[[Bench], Any], slots: dict[int, str], **driver: Any) -> dict[str, list[Finding]]:
         async def work() -> list[Finding]:
-            async with asyncio.timeout(50), open_bench(*SLOTS_OF_THE_BENCH) as bench:
+            async with open_bench(*SLOTS_OF_THE_BENCH) as bench:
                 await set_up(bench)
                 raw = usb_settings(tmp_path, bench, slots, nobody, **{**QUICK, **driver})
                 return await examine(StationSettings.model_validate(raw))

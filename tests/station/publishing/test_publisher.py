@@ -381,7 +381,7 @@ async def test_a_broker_that_never_answers_leaves_nothing_behind(folder: Path) -
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         settings = MqttSettings(port=port, timeout_seconds=0.3)
-        async with asyncio.timeout(60), Journal.open(folder, site="leeds", station="bench-1") as journal:
+        async with Journal.open(folder, site="leeds", station="bench-1") as journal:
             station = Bench(journal, settings)
             station.start()
             waiting = await station.until_said(Connection.WAITING)

@@ -89,7 +89,7 @@ async def test_a_handshake_without_an_end_ends_with_who_waits_for_it(folder: Pat
     with socket.create_server(("127.0.0.1", 0)) as mute:
         port = mute.getsockname()[1]
         own = secured.trusting(secured.authority)
-        async with asyncio.timeout(20), bench(folder, port, timeout_seconds=60, **own) as station:
+        async with bench(folder, port, timeout_seconds=60, **own) as station:
             station.start()
             hears, _ = await asyncio.to_thread(mute.accept)
             with hears:

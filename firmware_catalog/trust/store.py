@@ -57,7 +57,7 @@ class TrustStore:
     def __init__(self, folder: Path) -> None:
         """Make the folder if there is none. Raises CatalogError."""
         try:
-            (folder / "images").mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             # Once for all: a link on the way here may lead elsewhere tomorrow.
             self.folder: Final = folder.resolve(strict=True)
         except OSError as error:
@@ -129,6 +129,7 @@ class TrustStore:
     def keep_image(self, sha256: str, data: bytes) -> None:
         """Keep a checked file. Raises CatalogError."""
         with locked(self.folder, _PATIENCE_SECONDS):
+            self._images.mkdir(exist_ok=True)
             replace_file(self._images / sha256, data)
 
     def _generation(self) -> int:

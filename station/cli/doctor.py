@@ -10,12 +10,14 @@ from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_j
 from station.descriptors import raise_limit
 from station.domain.counted import counted
 from station.settings_file import load_settings
+from station.support.stations_user import as_owner_of
 
 
 def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -> None:
     """Check every port, hub, board, the broker, unlock key, catalogue, disk, clock and the installation.
 
-    Exits 1 if there is a fault. A running daemon is not disturbed: what it says of its ports is taken.
+    Exits 1 if there is a fault. A running daemon is not disturbed: what it says of its ports is taken. Root looks as the
+    station's user.
 
     Example: reflash doctor --config /etc/reflash/station.toml
     """
@@ -24,7 +26,9 @@ def doctor(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = False) -
 
     settings = load_settings(config)
     raise_limit()  # as the daemon does
-    findings = run_to_its_end(examine(settings))
+    # What root may do says nothing of what the station may, and what root makes the station could not use.
+    with as_owner_of(settings.state_directory):
+        findings = run_to_its_end(examine(settings))
     counts = Counter(finding.verdict for finding in findings)
     if as_json:
         print_json(

@@ -11,6 +11,7 @@ import typer
 from station.cli.common import DEFAULT_CONFIG, ConfigOption, JsonOption, print_json, run_to_its_end
 from station.cli.scanning import DeskOption, find_desk
 from station.domain.counted import counted
+from station.support.stations_user import as_owner_of
 
 if TYPE_CHECKING:
     from station.doctor.overview import Overview
@@ -36,7 +37,9 @@ def status(
     from station.doctor.overview import look_over  # noqa: PLC0415 - the other commands need none of it
 
     at = find_desk(config, desk)
-    seen = run_to_its_end(look_over(at.place, at.settings))
+    # Root opens the journal as the station's user: what root makes beside it the station could not use.
+    with as_owner_of(at.place if at.settings is None else at.settings.state_directory):
+        seen = run_to_its_end(look_over(at.place, at.settings))
     if as_json:
         print_json(seen.as_json())
     else:

@@ -1,4 +1,4 @@
-"""Whose eyes a bundle looks through: root's, where it asks for logs, and the station's user's for all that is the station's."""
+"""Whose eyes root looks through: the station's user's, for all that is the station's."""
 
 from __future__ import annotations
 

@@ -58,12 +58,12 @@ class TokenFileAuthority:
         await apart("unlock tokens", self._check)
 
     def _check(self) -> None:
-        try:
-            self._used.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
+        # Who looks makes nothing: the first token does.
+        place = next((each for each in (self._used, *self._used.parents) if each.exists()), Path("/"))
+        if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK, effective_ids=True):
             raise UnlockKeyError(
-                f"{self._used} cannot be made: {error.strerror}; used tokens must be remembered there"
-            ) from error
+                f"{self._used} cannot be written: {place} does not let it; used tokens must be remembered there"
+            )
         with self._taking:
             self._tokens()
 

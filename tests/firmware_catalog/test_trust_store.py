@@ -101,6 +101,7 @@ def test_however_it_is_named_a_clock_set_back_is_noticed(base: Path, how: str) -
     store.accept({"timestamp.json": b"1"}, store.accepted(), NOW)
     accepted = TrustStore(store.folder).accepted()
     assert accepted.files == {"timestamp.json": b"1"}
+    assert not (store.folder / "images").exists(), "who looks makes nothing"
     with pytest.raises(ClockBehind):
         accepted.check_clock(NOW - timedelta(days=300), store.folder)
 

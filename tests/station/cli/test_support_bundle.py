@@ -176,7 +176,7 @@ async def test_nothing_that_is_planted_is_in_it(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files are given to other users")
-async def test_root_looks_as_the_stations_user_and_leaves_nothing_that_the_daemon_could_not_use(
+async def test_root_looks_as_the_stations_user_and_leaves_nothing_behind(
     bench: Bench, reflash: Any
 ) -> None:
     with tempfile.TemporaryDirectory() as name:  # one that others may look into
@@ -193,11 +193,16 @@ async def test_root_looks_as_the_stations_user_and_leaves_nothing_that_the_daemo
         for path in (state, *state.rglob("*"), tokens):
             os.chown(path, STATION, STATION)
         groups, archive = os.getgroups(), folder / "bundle.tar.gz"
+        before = set(state.rglob("*"))
+        for looking in ("status", "doctor"):
+            told = (await asyncio.to_thread(reflash, looking, "--config", config, "--json")).out
+            assert "user" not in {finding["where"] for finding in json.loads(told)["findings"]}
         said = await asyncio.to_thread(reflash, "support-bundle", archive, "--config", config)
         assert said.code == 0, said
         assert (os.geteuid(), os.getegid(), os.getgroups()) == (0, os.getgid(), groups)
-        assert (state / "used-unlock-tokens").is_dir(), "the doctor has it made"
         assert {path.stat().st_uid for path in state.rglob("*")} == {STATION}
+        made = {path.name.rpartition("-")[2] for path in set(state.rglob("*")) - before}
+        assert made <= {"shm", "wal"}, "nothing but what SQLite reads a journal with"
         assert archive.stat().st_uid == 0
         findings = json.loads(members(archive)["reflash-support/doctor.json"])
     assert "user" not in {finding["where"] for finding in findings}, "it ran as that user"

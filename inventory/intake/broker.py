@@ -93,12 +93,15 @@ def _tls(settings: MqttSettings) -> ssl.SSLContext | None:
     try:
         context = ssl.create_default_context(cafile=str(settings.ca_file))
         context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if settings.revoked_file is not None:
+            context.load_verify_locations(settings.revoked_file)
+            context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
         if settings.certificate_file is not None and settings.key_file is not None:
             _require_secret(settings.key_file)
             context.load_cert_chain(settings.certificate_file, settings.key_file)
     except OSError as error:  # ssl.SSLError is one
         raise BrokerRefuses(
-            f"cannot be asked, {error.filename or 'ca_file, certificate_file or key_file'}: {error.strerror or error}"
+            f"cannot be asked, {error.filename or 'ca_file, revoked_file, certificate_file or key_file'}: {error.strerror or error}"
         ) from error
     return context
 

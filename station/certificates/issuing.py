@@ -6,9 +6,8 @@ Nothing that is there is ever written over: a new certificate lies beside the ol
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,19 +19,26 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from firmware_catalog.files import read_named_file
-from firmware_catalog.secret_files import SecretExposed, read_secret
+from station.certificates.authority import (
+    CERTIFICATE,
+    ISSUED,
+    KEY,
+    REVOKED,
+    Authority,
+    NewFile,
+    open_authority,
+    read_certificate,
+    write_new,
+)
 from station.certificates.names import uri_of_station
+from station.certificates.taking_back import first_list
 from station.domain.config_error import ConfigError
 
-AUTHORITY_CERTIFICATE: Final = "authority.pem"
-AUTHORITY_KEY: Final = "authority.key"
 AUTHORITY_DAYS: Final = 3650
 LONGEST_DAYS: Final = 397
 """What browsers take at most of a server; the others have no reason to last longer."""
 _BEFORE: Final = timedelta(hours=1)
 """A clock that is a little behind takes them, too."""
-_MAX_FILE_SIZE: Final = 64 * 1024
 _COMMON_NAME: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62}[A-Za-z0-9])?", re.ASCII)
 """64 characters at most (RFC 5280, ub-common-name), and none that an access list or a file's name reads otherwise."""
 _HOST: Final = re.compile(
@@ -68,12 +74,6 @@ class Issued:
     ends: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class _Authority:
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-
 def make_authority(folder: Path, site: str, now: datetime, days: int = AUTHORITY_DAYS) -> Issued:
     """Make an authority for this site in a folder, which is made if need be. Raises ConfigError."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -85,7 +85,15 @@ def make_authority(folder: Path, site: str, now: datetime, days: int = AUTHORITY
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
         .sign(key, hashes.SHA256())
     )
-    return _write(folder / AUTHORITY_CERTIFICATE, certificate, folder / AUTHORITY_KEY, key)
+    key_file, file = folder / KEY, folder / CERTIFICATE
+    write_new(
+        (
+            _key_file(key_file, key),
+            NewFile(file, 0o644, certificate.public_bytes(serialization.Encoding.PEM)),
+            NewFile(folder / REVOKED, 0o644, first_list(Authority(certificate, key), now)),
+        )
+    )
+    return Issued(file, key_file, certificate.not_valid_after_utc)
 
 
 def issue(
@@ -116,15 +124,15 @@ def issue(
         if site is None:
             raise ConfigError("a station belongs to a site: give --site, as in its configuration")
         alternatives = [x509.UniformResourceIdentifier(uri_of_station(site, name))]
-    authority = _authority(authority_folder)
+    authority = open_authority(authority_folder)
     key = ec.generate_private_key(ec.SECP256R1())
     usage = ExtendedKeyUsageOID.SERVER_AUTH if profile.is_server else ExtendedKeyUsageOID.CLIENT_AUTH
     subject = _name(name[:64], _site_of(authority))
     certificate = _signed(
         authority, subject, key.public_key(), x509.SubjectAlternativeName(alternatives), usage, now, days
     )
-    file = name.replace(":", "-")
-    return _write(into / f"{file}.pem", certificate, into / f"{file}.key", key)
+    file = _as_file(name)
+    return _write(authority_folder, into / f"{file}.pem", certificate, _key_file(into / f"{file}.key", key))
 
 
 def renew(authority_folder: Path, former: Path, new: Path, now: datetime, days: int = LONGEST_DAYS) -> Issued:
@@ -132,25 +140,25 @@ def renew(authority_folder: Path, former: Path, new: Path, now: datetime, days: 
 
     One file takes the place of one file then, and no key goes anywhere.
     """
-    authority = _authority(authority_folder)
-    old = _read_certificate(former)
+    authority = open_authority(authority_folder)
+    old = read_certificate(former)
     try:
         old.verify_directly_issued_by(authority.certificate)
         alternatives = old.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         (usage,) = old.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except Exception as error:  # cryptography has a different class for each way of not being it
         raise ConfigError(
-            f"{former} was not issued by {authority_folder / AUTHORITY_CERTIFICATE}: have its own authority renew it"
+            f"{former} was not issued by {authority_folder / CERTIFICATE}: have its own authority renew it"
         ) from error
     public = old.public_key()
     if not isinstance(public, ec.EllipticCurvePublicKey):
         raise ConfigError(f"{former} has another kind of key: issue a new one")
     certificate = _signed(authority, old.subject, public, alternatives, usage, now, days)
-    return _write(new, certificate)
+    return _write(authority_folder, new, certificate)
 
 
 def _signed(
-    authority: _Authority,
+    authority: Authority,
     subject: x509.Name,
     public: ec.EllipticCurvePublicKey,
     alternatives: x509.SubjectAlternativeName,
@@ -208,7 +216,7 @@ def _name(common: str, site: str | None) -> x509.Name:
     return x509.Name([*of_site, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
 
-def _site_of(authority: _Authority) -> str | None:
+def _site_of(authority: Authority) -> str | None:
     found = authority.certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
     return str(found[0].value) if found else None
 
@@ -231,67 +239,22 @@ def _host(text: str) -> x509.GeneralName:
         return x509.DNSName(text)
 
 
-def _authority(folder: Path) -> _Authority:
-    certificate = _read_certificate(folder / AUTHORITY_CERTIFICATE)
-    file = folder / AUTHORITY_KEY
-    try:
-        key = serialization.load_pem_private_key(read_secret(file, _MAX_FILE_SIZE), None)
-    except SecretExposed as error:
-        raise ConfigError(str(error)) from error
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; name the authority's folder, with its key") from error
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"{file} is no unencrypted private key in PEM") from error
-    if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != certificate.public_key():
-        raise ConfigError(f"{file} is not the key of {folder / AUTHORITY_CERTIFICATE}")
-    return _Authority(certificate, key)
+def _write(folder: Path, file: Path, certificate: x509.Certificate, key: NewFile | None = None) -> Issued:
+    """Write what an authority made, all or none, and keep a copy of the certificate in its `folder`. Raises ConfigError."""
+    pem = certificate.public_bytes(serialization.Encoding.PEM)
+    common = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+    kept = folder / ISSUED / f"{_as_file(common)}-{certificate.serial_number:040x}.pem"
+    files = (*(() if key is None else (key,)), NewFile(file, 0o644, pem), NewFile(kept, 0o644, pem))
+    write_new(files)
+    return Issued(file, None if key is None else key.path, certificate.not_valid_after_utc)
 
 
-def _read_certificate(file: Path) -> x509.Certificate:
-    try:
-        return x509.load_pem_x509_certificate(read_named_file(file, _MAX_FILE_SIZE))
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror}; name the right folder") from error
-    except ValueError as error:
-        raise ConfigError(f"{file} holds no certificate in PEM") from error
+def _as_file(name: str) -> str:
+    return name.replace(":", "-")
 
 
-def _write(
-    file: Path,
-    certificate: x509.Certificate,
-    key_file: Path | None = None,
-    key: ec.EllipticCurvePrivateKey | None = None,
-) -> Issued:
-    """Write what was made, key first, and both or neither, into a folder that is made if need be. Raises ConfigError."""
-    written: list[Path] = []
-    contents = [(file, 0o644, certificate.public_bytes(serialization.Encoding.PEM))]
-    if key_file is not None and key is not None:
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        contents.insert(0, (key_file, 0o600, pem))
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path, mode, content in contents:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-            written.append(path)
-            with open(descriptor, "wb") as out:  # noqa: PTH123 - a descriptor, not a path
-                os.fchmod(descriptor, mode)
-                out.write(content)
-                out.flush()
-                os.fsync(descriptor)
-    except BaseException as error:
-        _take_back(written)
-        if isinstance(error, FileExistsError):
-            raise ConfigError(f"{error.filename} is there already: nothing is written over") from error
-        if isinstance(error, OSError):
-            raise ConfigError(
-                f"{error.filename or file.parent}: {error.strerror}; nothing was made"
-            ) from error
-        raise
-    return Issued(file, key_file, certificate.not_valid_after_utc)
-
-
-def _take_back(written: Iterable[Path]) -> None:
-    for path in written:
-        path.unlink(missing_ok=True)
+def _key_file(path: Path, key: ec.EllipticCurvePrivateKey) -> NewFile:
+    pem = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    return NewFile(path, 0o600, pem)

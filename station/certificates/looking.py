@@ -10,11 +10,13 @@ from typing import Final
 from firmware_catalog.files import read_named_file
 
 _MAX_FILE_SIZE: Final = 1 << 20
+_LIST: Final = b"-----BEGIN X509 CRL-----"
+"""Begins a list of certificates taken back (RFC 7468, section 6): whoever has one that has ended trusts nobody."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateFile:
-    """What a certificate's file says; one that holds several ends with the first of them."""
+    """What a certificate's file says, or a list's of those taken back; one that holds several ends with the first of them."""
 
     ends: datetime | None
     fault: str | None
@@ -26,7 +28,10 @@ def look_at_certificate(file: Path) -> CertificateFile:
     from cryptography import x509  # noqa: PLC0415 - takes its time, and most stations have no certificates
 
     try:
-        certificates = x509.load_pem_x509_certificates(read_named_file(file, _MAX_FILE_SIZE))
+        content = read_named_file(file, _MAX_FILE_SIZE)
+        if content.lstrip().startswith(_LIST):
+            return CertificateFile(x509.load_pem_x509_crl(content).next_update_utc, None)
+        certificates = x509.load_pem_x509_certificates(content)
     except OSError as error:
         return CertificateFile(None, f"{file}: {error.strerror}")
     except ValueError:

@@ -149,7 +149,7 @@ def _configuration(config: Path, settings: StationSettings) -> Iterator[Path]:
     """Yield the station's file, and what it names that is no secret and no catalogue."""
     yield _whole(config)
     catalogue, mqtt = settings.catalogue, settings.mqtt
-    named = [catalogue.root, catalogue.products, mqtt.ca_file, mqtt.certificate_file]
+    named = [catalogue.root, catalogue.products, mqtt.ca_file, mqtt.revoked_file, mqtt.certificate_file]
     if settings.language.startswith("/"):
         named.append(Path(settings.language))
     for file in dict.fromkeys(named):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from station.cli.common import UsageError
+from station.domain.counted import counted
 
 if TYPE_CHECKING:
     from station.certificates.issuing import Issued
 
 app = typer.Typer(
-    help="Make certificates for a first set-up. A site's own authority is better: it revokes, and watches over its key.",
+    help="Make certificates for a first set-up. A site's own authority is better: it watches over its key, and over all of them.",
     no_args_is_help=True,
 )
 
@@ -22,7 +23,9 @@ Authority = Annotated[
     Path, typer.Argument(help="The authority's folder. It belongs on none of the computers.")
 ]
 Days = Annotated[int, typer.Option(min=1, max=397, help="How long it is good.")]
-_TAKES: Final = "its own authority is better, where the site has one: it revokes, and watches over its key"
+_TAKES: Final = (
+    "its own authority is better, where the site has one: it watches over its key, and over all of them"
+)
 
 
 @app.command()
@@ -91,6 +94,28 @@ def renew(
     from station.certificates.issuing import renew as make  # noqa: PLC0415 - as above
 
     _tell(make(authority, former, new, datetime.now(UTC), days))
+
+
+@app.command()
+def revoke(
+    authority: Authority,
+    which: Annotated[str, typer.Argument(help="The name that it was issued under, or its file.")],
+) -> None:
+    """Take back every certificate of a key that is lost: they stand in revoked.pem from then on.
+
+    That list lies in the authority's folder, and goes to whoever is shown certificates: a broker, say.
+
+    Example: reflash pki revoke /media/stick/authority bench-1
+    """
+    from station.certificates.taking_back import take_back  # noqa: PLC0415 - as above
+
+    taken = take_back(authority, which, datetime.now(UTC))
+    for name in taken.names:
+        typer.echo(f"taken back: {name}")
+    typer.echo(
+        f"{taken.file} has {counted(taken.held, 'certificate')} now; it does nothing here: put it to the broker, and to "
+        "all that have mqtt.revoked_file, and restart or reload them"
+    )
 
 
 def _tell(issued: Issued) -> None:

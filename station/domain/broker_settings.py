@@ -24,6 +24,9 @@ class BrokerSettings(BaseModel):
     ca_file: Path | None = Field(
         None, description="PEM file with the authority that signed the broker's certificate; turns TLS on"
     )
+    revoked_file: Path | None = Field(
+        None, description="PEM file with that authority's list of certificates taken back; needs `ca_file`"
+    )
     certificate_file: Path | None = Field(
         None, description="PEM file with our own certificate; needs `key_file` and `ca_file`"
     )
@@ -42,4 +45,6 @@ class BrokerSettings(BaseModel):
             raise ValueError("certificate_file and key_file go together; give both or neither")
         if self.certificate_file is not None and self.ca_file is None:
             raise ValueError("certificate_file needs ca_file; name the authority of the broker's certificate")
+        if self.revoked_file is not None and self.ca_file is None:
+            raise ValueError("revoked_file needs ca_file; name the authority whose list it is")
         return self

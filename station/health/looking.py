@@ -56,9 +56,10 @@ def look(settings: StationSettings, journal: JournalReader, catalogue: Catalogue
 
 
 def certificate_files(settings: StationSettings) -> Iterator[tuple[str, Path]]:
-    """Yield each certificate that the station uses or watches, by the key that names it, a watched one by its file."""
+    """Yield each certificate, or list of those taken back, that the station uses or watches, by the key that names it, a watched one by its file."""
     for key, file in (
         ("mqtt.ca_file", settings.mqtt.ca_file),
+        ("mqtt.revoked_file", settings.mqtt.revoked_file),
         ("mqtt.certificate_file", settings.mqtt.certificate_file),
         *((str(file), file) for file in settings.watched_certificates),
     ):

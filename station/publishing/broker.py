@@ -206,7 +206,7 @@ async def _entered(
         if tls is not None and (why := ours or tls.alert) is not None:
             raise BrokerRefuses(
                 f"and this station do not trust each other ({why}); "
-                "check mqtt.ca_file, both certificates and their dates, and this computer's clock"
+                "check mqtt.ca_file, both certificates, their dates and whether they were taken back, and this computer's clock"
             ) from error
         raise
 
@@ -244,6 +244,9 @@ def _credentials(settings: MqttSettings, whose: Topics | None) -> tuple[str | No
             tls.minimum_version = ssl.TLSVersion.TLSv1_2
             tls.handshake_seconds = settings.timeout_seconds
             tls.load_verify_locations(settings.ca_file)
+            if settings.revoked_file is not None:
+                tls.load_verify_locations(settings.revoked_file)
+                tls.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
             if settings.certificate_file is not None and settings.key_file is not None:
                 read_secret(settings.key_file, _MAX_SECRET_SIZE)
                 tls.load_cert_chain(settings.certificate_file, settings.key_file)
@@ -254,7 +257,7 @@ def _credentials(settings: MqttSettings, whose: Topics | None) -> tuple[str | No
     except OSError as error:
         if shortage_in(error) is not None:
             raise aiomqtt.MqttError(str(error)) from error  # it passes
-        named = error.filename or "ca_file, certificate_file or key_file"
+        named = error.filename or "ca_file, revoked_file, certificate_file or key_file"
         raise BrokerRefuses(
             f"cannot be asked, {named}: {error.strerror or error}; correct the mqtt settings"
         ) from error

@@ -52,7 +52,7 @@ def renew(context: ssl.SSLContext, served: Certificate) -> None:
     renewed = certificate_of(served.file, served.key_file)
     if missing := [name for name in served.names if name not in renewed.names]:
         raise ConfigError(
-            f"--certificate {served.file} is for {', '.join(renewed.names)} now, and browsers come to {', '.join(missing)}: "
+            f"certificate {served.file} is for {', '.join(renewed.names)} now, and browsers come to {', '.join(missing)}: "
             "have one made for all names"
         )
     try:
@@ -60,4 +60,4 @@ def renew(context: ssl.SSLContext, served: Certificate) -> None:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(served.file, served.key_file)
         context.load_cert_chain(served.file, served.key_file)
     except OSError as error:  # ssl.SSLError is one
-        raise ConfigError(f"--certificate {served.file}: {error.strerror or error}") from error
+        raise ConfigError(f"certificate {served.file}: {error.strerror or error}") from error

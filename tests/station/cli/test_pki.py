@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
+import socket
+import ssl
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import pytest
 from cryptography import x509
 
@@ -16,8 +21,15 @@ from benches import brokers
 from benches.processes import run
 from benches.station_bench import Bench, give_order, journal_of
 from benches.station_daemon import running_daemon
+from inventory.intake.broker import _tls as credentials_of
+from inventory.intake.broker import listening
+from inventory.intake.settings import MqttSettings as InventorysBroker
 from station.certificates.issuing import make_authority, renew
 from station.domain.config_error import ConfigError
+from station.messages.topics import Topics
+from station.publishing.broker import BrokerRefuses as StationRefused
+from station.publishing.broker import connected
+from station.publishing.settings import MqttSettings as StationsBroker
 from station.publishing.status import Connection
 
 KINDS = {
@@ -109,6 +121,127 @@ def test_an_authority_signs_nothing_beyond_its_own_end_and_nobody_elses(tmp_path
     refused = reflash("pki", "issue", tmp_path / "one", "consumer", "other", "--into", tmp_path)
     assert "can be read by other users" in refused.refused
     assert not (tmp_path / "new.pem").exists()
+
+
+def test_every_certificate_of_a_lost_key_is_taken_back_and_no_other(tmp_path: Path, reflash: Any) -> None:
+    site, other = tmp_path / "site", tmp_path / "other"
+    assert reflash("pki", "authority", site, "--site", "site-1").code == 0
+    assert reflash("pki", "authority", other, "--site", "site-2").code == 0
+
+    def issued(station: str, into: str, authority: Path = site) -> Path:
+        made = ("station", station, "--site", "site-1", "--into", tmp_path / into)
+        assert reflash("pki", "issue", authority, *made).code == 0
+        return tmp_path / into / f"{station}.pem"
+
+    def is_good(file: Path) -> bool:
+        judge = ("verify", "-x509_strict", "-crl_check", "-CAfile", site / "authority.pem")
+        said = openssl(*judge, "-CRLfile", site / "revoked.pem", file)
+        assert (": OK" in said) is not ("certificate revoked" in said), said
+        return ": OK" in said
+
+    lost, bystander = issued("bench-1", "first"), issued("bench-2", "first")
+    renewed = tmp_path / "renewed.pem"
+    assert reflash("pki", "renew", site, lost, renewed).code == 0
+    assert [is_good(each) for each in (lost, renewed, bystander)] == [True, True, True], "by an empty list"
+    lost.unlink()  # with the PC that it lay on
+    said = reflash("pki", "revoke", site, "bench-1")
+    assert said.out.count("taken back: reflash://site-1/bench-1, until ") == 2
+    assert "revoked.pem has 2 certificates now" in said.out
+    assert [is_good(each) for each in (renewed, bystander)] == [False, True]
+    number = re.compile(r"CRL Number: *\n? *(\d+)")
+    (before,) = number.findall(openssl("crl", "-in", site / "revoked.pem", "-noout", "-text"))
+    list_before = (site / "revoked.pem").read_bytes()
+    assert "was taken back before" in reflash("pki", "revoke", site, "bench-1").refused
+
+    again, second = issued("bench-1", "second"), issued("bench-2", "second")
+    assert "nothing was issued to bench-9" in reflash("pki", "revoke", site, "bench-9").refused
+    foreign = issued("bench-1", "foreign", other)
+    assert "was not issued by this authority" in reflash("pki", "revoke", site, foreign).refused
+    several = reflash("pki", "revoke", site, "bench-2").refused
+    assert several.count(str(site / "issued" / "bench-2-")) == 2, several
+    assert (site / "revoked.pem").read_bytes() == list_before, "what is refused changes nothing"
+    assert is_good(again), "its new key goes on"
+    assert reflash("pki", "revoke", site, bystander).code == 0
+    assert [is_good(each) for each in (again, second, bystander)] == [True, True, False]
+    text = openssl("crl", "-in", site / "revoked.pem", "-noout", "-text")
+    assert number.findall(text) == [str(int(before) + 1)]
+    ends = openssl("x509", "-in", site / "authority.pem", "-noout", "-enddate").partition("=")[2].strip()
+    assert f"Next Update: {ends}" in text, "a list that ends before its authority stops everybody"
+
+
+async def test_a_broker_lets_nobody_in_with_what_was_taken_back_and_the_others_go_on(
+    tmp_path: Path, reflash: Callable[..., Any]
+) -> None:
+    site = tmp_path / "site"
+
+    async def pki(*words: object) -> None:
+        said = await asyncio.to_thread(reflash, "pki", *words)
+        assert said.code == 0, said
+
+    await pki("authority", site, "--site", "site-1")
+    await pki("issue", site, "broker", "localhost", "--also", "127.0.0.1", "--into", tmp_path)
+    for station in ("bench-1", "bench-2"):
+        await pki("issue", site, "station", station, "--site", "site-1", "--into", tmp_path)
+    await pki("issue", site, "consumer", "inventory", "--into", tmp_path)
+    (acl := tmp_path / "acl").touch(mode=0o600)
+    acl.write_bytes((brokers.SHIPPED / "reflash.acl").read_bytes())
+    shipped = brokers.shipped_with_tls(
+        {
+            "/etc/mosquitto/reflash/authority.pem": site / "authority.pem",
+            "/etc/mosquitto/reflash/broker.pem": tmp_path / "localhost.pem",
+            "/etc/mosquitto/reflash/broker.key": tmp_path / "localhost.key",
+            "# crlfile /etc/mosquitto/reflash/revoked.pem": Path(f"crlfile {site / 'revoked.pem'}"),
+            "/etc/mosquitto/reflash.acl": acl,
+        }
+    )
+    left_out = ("#", "listener", "allow_anonymous")
+    lines = [line for line in shipped.splitlines() if line and not line.startswith(left_out)]
+
+    def credentials(name: str) -> dict[str, Any]:
+        return {
+            "port": broker.port,
+            "timeout_seconds": 30.0,
+            "ca_file": site / "authority.pem",
+            "revoked_file": site / "revoked.pem",
+            "certificate_file": tmp_path / f"{name}.pem",
+            "key_file": tmp_path / f"{name}.key",
+        }
+
+    def as_station(name: str) -> AbstractAsyncContextManager[aiomqtt.Client]:
+        topics = Topics("site-1", name)
+        will = aiomqtt.Will(topics.station_status, b"gone")
+        return connected(StationsBroker(**credentials(name)), name, will, topics)
+
+    def as_inventory() -> AbstractAsyncContextManager[aiomqtt.Client]:
+        return listening(InventorysBroker(**credentials("inventory")), ["reflash/v1/#"])
+
+    with brokers.mosquitto(
+        tmp_path, anonymous=False, lines=(*lines, f"persistence_location {tmp_path}/")
+    ) as broker:
+        async with asyncio.timeout(120):
+            async with as_station("bench-1"), as_station("bench-2"), as_inventory():
+                pass
+            await pki("revoke", site, "bench-1")
+            broker.kill()
+            broker.start()
+            with pytest.raises(StationRefused, match="certificate revoked"):
+                async with as_station("bench-1"):
+                    pass
+            async with as_station("bench-2") as other, as_inventory() as consumer:
+                await other.publish(Topics("site-1", "bench-2").station_status, b"here", qos=1)
+                assert (await anext(aiter(consumer.messages))).payload == b"here"
+            # A broker whose own key is lost: whoever has the list does not take it for the site's.
+            await pki("revoke", site, "localhost")
+            with pytest.raises(StationRefused, match="certificate revoked"):
+                async with as_station("bench-2"):
+                    pass
+            tls = credentials_of(InventorysBroker(**credentials("inventory")))
+            assert tls is not None
+            with pytest.raises(ssl.SSLCertVerificationError, match="certificate revoked"):
+                # The library leaves what fails so to the garbage collector.
+                tls.wrap_socket(
+                    socket.create_connection(("127.0.0.1", broker.port)), server_hostname="127.0.0.1"
+                )
 
 
 async def test_a_station_takes_its_new_certificate_without_a_restart_and_no_other_stations(

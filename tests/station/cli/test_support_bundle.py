@@ -176,9 +176,7 @@ async def test_nothing_that_is_planted_is_in_it(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: files are given to other users")
-async def test_root_looks_as_the_stations_user_and_leaves_nothing_behind(
-    bench: Bench, reflash: Any
-) -> None:
+async def test_root_looks_as_the_stations_user_and_leaves_nothing_behind(bench: Bench, reflash: Any) -> None:
     with tempfile.TemporaryDirectory() as name:  # one that others may look into
         folder = Path(name)
         folder.chmod(0o755)

@@ -13,6 +13,7 @@ import typer
 from station.cli.common import UsageError, WorkFailed
 from station.cli.scanning import DESK_SOCKET
 from station.screen.served import Served
+from station.web.port import PortUnavailable, take_port
 
 _NEEDED: Final = ("fastapi", "jinja2", "prometheus_client", "uvicorn")
 REPORTS: Final = Path("/var/lib/reflash/reports")
@@ -72,10 +73,19 @@ def screen(
     from station.web.certificate import address_of  # noqa: PLC0415 - reads certificates, for which all would wait
 
     address = address_of(host, port, certificate, key, without_login=without_login)
+    try:
+        taken = take_port(host, port)
+    except PortUnavailable as error:
+        raise WorkFailed(str(error)) from error
     typer.echo(address.url)
     sys.stdout.flush()
+    taken.set_inheritable(True)
     served = Served(
-        desk=desk.absolute(), reports=reports.absolute(), address=address, sign_on=not without_login
+        desk=desk.absolute(),
+        reports=reports.absolute(),
+        address=address,
+        sign_on=not without_login,
+        socket=taken.fileno(),
     )
     # What the other commands need is let go of: half of the memory that the screen itself takes.
     os.execv(sys.executable, (sys.executable, "-P", "-m", "station.screen", served.model_dump_json()))  # noqa: S606

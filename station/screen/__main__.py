@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 
 from station.log import configure_logging
@@ -11,4 +12,5 @@ from station.screen.served import Served
 if __name__ == "__main__":
     served = Served.model_validate_json(sys.argv[1])
     configure_logging("console", "info")
-    serve(served.desk, served.reports, served.address, sign_on=served.sign_on)
+    with socket.socket(fileno=served.socket) as taken:
+        serve(served.desk, served.reports, served.address, taken, sign_on=served.sign_on)

@@ -119,10 +119,10 @@ def screen_app(place: Path, reports: Path, address: Address, *, sign_on: bool) -
     return app
 
 
-def serve(place: Path, reports: Path, address: Address, *, sign_on: bool) -> None:
-    """Serve browsers and programs until stopped."""
+def serve(place: Path, reports: Path, address: Address, taken: socket.socket, *, sign_on: bool) -> None:
+    """Serve browsers and programs at a port that is taken for it, until stopped."""
     app = screen_app(place, reports, address, sign_on=sign_on)
-    _Server(config_of(app, address), app.state.ends, address.certificate).run()
+    _Server(config_of(app, address), app.state.ends, address.certificate).run([taken])
 
 
 class _Server(RenewingServer):

@@ -18,3 +18,5 @@ class Served(BaseModel):
     reports: Path
     address: Address
     sign_on: bool
+    socket: int
+    """Descriptor of the one that has the address' port already."""

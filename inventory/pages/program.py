@@ -36,6 +36,7 @@ from station.web.address import Address
 from station.web.certificate import address_of
 from station.web.connection import config_of
 from station.web.cookie import Cookie
+from station.web.port import PortUnavailable, take_port
 from station.web.problem import Problem
 from station.web.renewal import RenewingServer
 
@@ -108,7 +109,7 @@ def address_for(settings: PagesSettings) -> Address:
             settings.host, settings.port, settings.certificate, settings.key, without_login=False
         )
     except ConfigError as error:
-        raise WrongInput(f"[pages]: {str(error).replace('--', '')}") from error
+        raise WrongInput(f"[pages]: {error}") from error
 
 
 def serve(
@@ -118,8 +119,13 @@ def serve(
     ways: UpstreamSettings | None,
     clock: Clock,
 ) -> None:
-    """Answer until stopped. Raises WrongInput for what cannot be served."""
+    """Answer until stopped. Raises WrongInput for what cannot be served, and InventoryError for a port that cannot be had."""
     address = address_for(settings)
     app = pages_app(database, address, settings.sign_on_hours, requests, ways, clock)
-    _log.info("pages are served", address=address.url)
-    RenewingServer(config_of(app, address), address.certificate).run()
+    try:
+        taken = take_port(address.host, address.port)
+    except PortUnavailable as error:
+        raise InventoryError(f"[pages]: {error}") from error
+    with taken:
+        _log.info("pages are served", address=address.url)
+        RenewingServer(config_of(app, address), address.certificate).run([taken])

@@ -21,7 +21,8 @@ def support_bundle(
 ) -> None:
     """Gather versions, configuration, status, the doctor's report, the journal's head, sizes and logs in one archive.
 
-    Secrets and people's names are taken out of all of it. Logs of systemd are told to root alone.
+    Secrets, and the names of people in the list of operators, are taken out of all of it; that of somebody who was erased may
+    stand in a log. Logs of systemd are told to root alone.
 
     Example: reflash support-bundle /root/bench-1.tar.gz
     """

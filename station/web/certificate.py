@@ -36,9 +36,7 @@ def address_of(
         )
     if certificate is None or key is None:
         if not is_loopback:
-            raise ConfigError(
-                f"at {host} badges and PINs go over the network: give a certificate and its key"
-            )
+            raise ConfigError(f"at {host} badges and PINs go over the network: give certificate and key")
         return Address(host=host, port=port)
     return Address(host=host, port=port, certificate=certificate_of(certificate, key))
 

@@ -294,7 +294,7 @@ def test_what_would_let_others_in_unseen_or_unasked_is_not_begun(tmp_path: Path)
     loose.key.chmod(0o644)
     files = {"certificate": good.certificate, "key": good.key}
     refused: tuple[tuple[str, str, dict[str, Any]], ...] = (
-        ("0.0.0.0", "badges and PINs go over the network: give a certificate and its key", {}),
+        ("0.0.0.0", "badges and PINs go over the network: give certificate and key", {}),
         ("192.0.2.7", "it is served to this computer alone", {**files, "without_login": True}),
         ("bench-1", "give the address to listen at as a number", files),
         ("0.0.0.0", "belong together", {"certificate": good.certificate}),

@@ -21,7 +21,6 @@ from inventory.web.callers import Callers
 from inventory.web.looking import looking
 from inventory.web.metrics import CONTENT_TYPE, figures
 from inventory.web.settings import WebSettings
-from station.web.port import PortUnavailable, take_port
 
 _MOST_CONNECTIONS: Final = 50
 _MOST_BYTES: Final = 4 << 20
@@ -104,7 +103,7 @@ def problem(status: int, title: str, detail: str | None = None, **more: Any) -> 
 
 
 def serve(settings: WebSettings, database: Database, requests: RequestSettings | None, clock: Clock) -> None:
-    """Answer until stopped. Raises WrongInput for tokens that cannot be used, and InventoryError for a port that cannot be had."""
+    """Answer until stopped. Raises WrongInput for tokens that cannot be used."""
     app = web_app(database, Callers(settings.tokens), requests, clock)
     config = uvicorn.Config(
         app,
@@ -116,9 +115,4 @@ def serve(settings: WebSettings, database: Database, requests: RequestSettings |
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=5,
     )
-    try:
-        taken = take_port(settings.host, settings.port)
-    except PortUnavailable as error:
-        raise InventoryError(f"[web]: {error}") from error
-    with taken:
-        uvicorn.Server(config).run([taken])
+    uvicorn.Server(config).run()

@@ -119,6 +119,8 @@ def test_dashboard_and_alerts_ask_for_numbers_that_there_are() -> None:
     assert len({panel["id"] for panel in panels}) == len(panels)
     used = {name for expression in asked for name in NAME.findall(expression)}
     assert used <= there, used - there
+    ours = {name for name, _ in told(Bench(NEWS, SLOTS, COUNTED, 0, HEALTH)) if name.startswith("reflash_")}
+    assert ours - used == {"reflash_screen_info"}, "each number is for somebody"
     words = {each.value for each in ToDo}
     for expression in asked:
         for chosen in re.findall(r'to_do=~?"([^"]*)"', expression):

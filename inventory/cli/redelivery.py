@@ -78,6 +78,7 @@ def dispatch(
         typer.Option("--despite-upstream", help="Why, although a hub is not told of upstream."),
     ] = None,
     config: ConfigOption = DEFAULT_CONFIG,
+    as_json: JsonOption = False,
 ) -> None:
     """Have goods leave by pallet or carton, as the bench packed them, or hubs as they came; all of them or, with the reasons, none.
 
@@ -100,6 +101,9 @@ def dispatch(
             by=who,
             now=system_clock(),
         )
+    if as_json:
+        print_json({"dispatch": gone.name, "hubs": gone.hubs, "address": gone.address})
+        return
     typer.echo(f"{gone.name}: {counted(gone.hubs, gone.family)} to {gone.address}")
 
 

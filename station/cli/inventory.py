@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import typer
 
-from station.cli.common import UsageError
-
 
 def inventory(context: typer.Context) -> None:
     """From the stations' results to asset records; see reflash inventory --help.
@@ -15,6 +13,8 @@ def inventory(context: typer.Context) -> None:
     try:
         from inventory.cli import main  # noqa: PLC0415 - no other command waits for a database's library
     except ModuleNotFoundError as error:
+        from station.cli.common import UsageError  # noqa: PLC0415 - it brings all of the station's settings
+
         raise UsageError(
             f"{error.name} is not installed; install the inventory's packages: pip install 'reflash-station[inventory]'"
         ) from error

@@ -22,7 +22,7 @@ from station.demo.simulator import start_simulator
 from station.demo.upstream_way import UpstreamWay
 
 _START_SECONDS: Final = 60.0
-_PAUSE_SECONDS: Final = 0.2
+_PAUSE_SECONDS: Final = 1.0
 _PATIENCE: Final = 100
 """How often it is asked whether all is told: each asking is a program's start and end."""
 _BY: Final = ("--by", "Demonstration")
@@ -91,11 +91,12 @@ class UpstreamDemo:
 
         Raises UpstreamError.
         """
-        if self._way is UpstreamWay.N3:
-            await self._until_notified(len(hubs))
-        else:
+        if self._way is UpstreamWay.SSMI:
             await self._upload()
+        # Nothing leaves of which the inventory was not told.
         dispatched = await self._dispatch(pallets) if pallets else 0
+        if self._way is UpstreamWay.N3 and dispatched < len(hubs):
+            await self._until_notified(len(hubs))
         for chf in sorted(hubs):
             jig = next(hub.jig for hub in self._scene.hubs if str(hub.chf) == chf)
             await self.ask("birth", chf=chf, rig=str(self._scene.rig_control(jig)))
@@ -111,19 +112,16 @@ class UpstreamDemo:
         why = ("--reason", "as they asked", *_BY)
         await self.command("redelivery", "address", self._request, "Dock 4, Some Road", *why)
         words = [word for each in sorted(pallets) for word in ("--pallet", each)]
+        wanted = ("--carrier-note", "DEMO-CN", "--json")
         said = ""
         for _ in range(_PATIENCE):
             # What is on a pallet is told after what its hubs run.
-            ended, said = await self._run(
-                *("redelivery", "dispatch", self._request, *words, "--carrier-note", "DEMO-CN"), *_BY
-            )
+            ended, said = await self._run("redelivery", "dispatch", self._request, *words, *wanted, *_BY)
             if ended == 0:
-                break
+                gone: int = json.loads(said)["hubs"]
+                return gone
             await asyncio.sleep(_PAUSE_SECONDS)
-        else:
-            raise UpstreamError(f"pallets do not leave: {said.strip()}")
-        left = json.loads(await self.command("redelivery", "show", self._request, "--json"))["dispatches"]
-        return sum(each["fates"]["on_the_way"] for each in left)
+        raise UpstreamError(f"pallets do not leave: {said.strip()}")
 
     async def _charge(self, finished: Collection[datetime]) -> tuple[int, str]:
         """Return how many hubs the party is charged for, and what: each month that is over, and this one as it stands."""

@@ -26,7 +26,7 @@ from simulators.hub import Mode
 from simulators.smp_line import PROFILES
 
 RAW = QUICK.model_copy(update={"framing": "raw", "input_timeout_seconds": 0.1})
-HUB = QUICK.model_copy(update={"answer_seconds": 0.5, "input_timeout_seconds": 0.1, "upload_attempts": 30})
+HUB = QUICK.model_copy(update={"answer_seconds": 1.0, "input_timeout_seconds": 0.1, "upload_attempts": 30})
 IDENTITY_FIELDS = {
     "chf": bytes(8),
     "gpf": bytes(8),

@@ -92,6 +92,11 @@ _LIMITS: Final = {
     "reading and writing, a sixth asyncio's own, no function more than a twentieth), and smpclient has no base64 to make there. A tenth of "
     "the calls was taken out (84 of 93), which took a sixteenth of the time",
     (
+        "upload",
+        "ratio_to_peer",
+    ): "the station fills its line (share of the ceiling), so that this says how near to it the peer comes with one chunk under way: the "
+    "nearer the less else runs on the machine",
+    (
         "usb",
         "share_of_limit",
     ): "endpoint 0 carries one request after the other, so that hub and host wait for each other at each block, and the simulated hubs, the "

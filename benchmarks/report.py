@@ -89,8 +89,8 @@ _LIMITS: Final = {
         "cpu_ratio_to_peer",
     ): "of the processor time of a chunk, some 40 to 50 µs, driver and codecs take 5 when they run over and over; the rest is that "
     "each answer wakes the loop by itself, which finds nothing of it in the caches (`python -m benchmarks profile`: a third is waiting, "
-    "reading and writing, a sixth asyncio's own, no function more than a twentieth), and smpclient has no base64 to make there. A tenth of "
-    "the calls was taken out (84 of 93), which took a sixteenth of the time",
+    "reading and writing, a sixth asyncio's own, no function more than a twentieth), and over raw framing smpclient has no base64 to make. A "
+    "tenth of the calls there was taken out (84 of 93), which took a sixteenth of the time",
     (
         "upload",
         "ratio_to_peer",

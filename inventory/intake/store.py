@@ -188,12 +188,10 @@ def _number(connection: Connection, rows: Sequence[_Row], now: datetime) -> None
     numbers = {key: sorted(of_journal) for key, of_journal in _numbers(row.event for row in rows).items()}
     if not numbers:
         return
+    counted = select(counts).where(or_(*(_of_journal(counts, key) for key in numbers)))
     spans = {
-        key: (lowest, highest)
-        for *key_columns, lowest, highest in connection.execute(
-            select(counts).where(or_(*(_of_journal(counts, key) for key in numbers)))
-        )
-        if (key := tuple(key_columns))
+        (source, kind, journal): (lowest, highest)
+        for source, kind, journal, lowest, highest in connection.execute(counted)
     }
     before: defaultdict[_JournalKey, set[Gap]] = defaultdict(set)
     touched = (

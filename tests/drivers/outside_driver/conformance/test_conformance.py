@@ -29,7 +29,7 @@ class XmodemHub(DeviceUnderTest):
 
     plugin = PLUGIN
     settings = XmodemSettings(
-        answer_seconds=0.3,  # hub and driver share a loop, which a busy machine holds up
+        answer_seconds=0.5,  # hub and driver share a loop, which a busy machine holds up
         attempts=3,
         erase_seconds=2.0,
         return_seconds=5.0,

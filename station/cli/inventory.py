@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+from typing import Final
+
 import typer
+
+PROGRAMS: Final = "reflash.programs"
+"""The entry-point group of programs that `reflash` hands on to: so that no import runs up to one."""
 
 
 def inventory(context: typer.Context) -> None:
@@ -10,8 +16,9 @@ def inventory(context: typer.Context) -> None:
 
     Example: reflash inventory run --config inventory.toml
     """
+    (program,) = entry_points(group=PROGRAMS, name="inventory")
     try:
-        from inventory.cli import main  # noqa: PLC0415 - no other command waits for a database's library
+        main = program.load()
     except ModuleNotFoundError as error:
         from station.cli.common import UsageError  # noqa: PLC0415 - it brings all of the station's settings
 

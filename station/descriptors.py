@@ -64,8 +64,9 @@ def hindrance() -> str | None:
         if (none_left := shortage_in(error)) is None:
             raise
         return none_left
-    # A limit that was lowered leaves what is open beyond it as it is.
-    free = most + 1 - sum(int(number) < most for number in taken)
+    free = most + 1 - len(taken)
+    if free < SPARE:  # a limit that was lowered leaves what is open beyond it as it is
+        free = most + 1 - sum(int(number) < most for number in taken)
     if free >= SPARE:
         return None
     return f"only {free} left of {most} file descriptors: {how_to_raise()}"

@@ -50,7 +50,7 @@ from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult, NotAsExpected
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
 from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
-from station.records.facts.orders import ListedElsewhere, listed_elsewhere
+from station.records.facts.orders import ListedElsewhere, jig_order, listed_elsewhere
 from station.records.journal import Journal
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
@@ -115,7 +115,7 @@ class Conductor:
         if label is None:
             return True
         order = await self._journal.jig_order(place.jig)
-        return await line_of(self._journal, order, None, label) is not None
+        return await self._journal.ask(line_of, order, None, label) is not None
 
     async def unidentified(
         self, place: SlotName, label: ScannedLabel | None, error: DriverError
@@ -132,8 +132,9 @@ class Conductor:
 
     async def _begin(self, visit: Visit) -> Concluded | LeftOpen | StillSeated:
         hub, journal = visit.hub, self._journal
-        order = await journal.jig_order(visit.place.jig)
-        history = await journal.hub_history(*hub.ids.every)
+        order, history = await journal.at_once(
+            lambda records: (records.ask(jig_order, visit.place.jig), records.hub_history(*hub.ids.every))
+        )
         last = history.attempts[-1] if history.attempts else None
         if (
             last is not None
@@ -144,7 +145,7 @@ class Conductor:
             passed = history.passed_in(order) if last.code is Code.ALREADY_PASSED else None
             left = await left_with(journal, hub, (passed or last).attempt)
             goes_home = order is not None and last.code in {None, Code.ALREADY_PASSED}
-            withdrawn = goes_home and await line_of(journal, order, facts_of(hub), None) is None
+            withdrawn = goes_home and await journal.ask(line_of, order, facts_of(hub), None) is None
             if left is not None and not withdrawn:
                 result = await result_of(journal, hub, last.attempt)
                 return StillSeated(
@@ -236,7 +237,7 @@ class Conductor:
             number=interrupted.number,
             hub=facts,
             label=visit.label() or label_of(interrupted),
-            line=await line_of(journal, interrupted.order, facts, None),
+            line=await journal.ask(line_of, interrupted.order, facts, None),
             opened=interrupted.opened,
             operator=self._workers.at(visit.place.jig).pseudonym,
         )

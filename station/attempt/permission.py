@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from drivers.hub import DeviceIdentity
 from firmware_catalog.catalog import Catalog
@@ -17,9 +18,13 @@ from station.attempt.authorise import Question, Rejected, against_order
 from station.attempt.closing import OpenedAttempt
 from station.attempt.opening import line_of
 from station.domain.label import ScannedLabel
+from station.domain.order_line import ListedDevice
 from station.domain.outcome import Code
 from station.records.facts.attempts import StepTarget
+from station.records.facts.history import PastAttempt
+from station.records.facts.orders import jig_order, order_is_open
 from station.records.journal import Journal
+from station.records.reader import JournalReader
 
 Veto = Callable[[DeviceModel, Sequence[StepTarget]], Code | None]
 """Says why hubs of a model must not be given these images; None if they may."""
@@ -42,19 +47,13 @@ class OrderPermission:
 
     async def refusal(self, hub: DeviceIdentity, *, untouched: bool) -> Rejected | None:
         """Say why the hub may not be changed now. An untouched one is held against its label, and may have to wait."""
-        order = self.opened.order
-        if order is not None and not await self._is_worked_on(order):
-            order = None
-        history = await self.journal.hub_history(*hub.ids.every)
-        line = self.opened.line
-        if order is not None and line is not None:
-            line = await line_of(self.journal, order, self.opened.hub, self.opened.label)
+        order, line, passed = await self.journal.at_once(partial(self._standing, hub))
         question = Question(
             hub=hub,
             label=self.label() if untouched else None,
             order=order,
             line=line,
-            passed_in_order=history.passed_in(self.opened.order),
+            passed_in_order=passed,
             seen_elsewhere=None,
         )
         # No await from here on: what is said now is true now.
@@ -77,10 +76,21 @@ class OrderPermission:
         given = [step for step in self.steps if step.image_hash == image_hash.hex()]
         return not given or self.veto(model, given) is None
 
-    async def _is_worked_on(self, order: str) -> bool:
+    def _standing(
+        self, hub: DeviceIdentity, records: JournalReader
+    ) -> tuple[str | None, ListedDevice | None, PastAttempt | None]:
+        """Return the order if it is worked on, its line that lists the hub, and the hub's pass for it."""
+        order, line = self.opened.order, self.opened.line
+        if order is not None and not self._is_worked_on(records, order):
+            order = None
+        if order is not None and line is not None:
+            line = records.ask(line_of, order, self.opened.hub, self.opened.label)
+        return order, line, records.hub_history(*hub.ids.every).passed_in(self.opened.order)
+
+    def _is_worked_on(self, records: JournalReader, order: str) -> bool:
         if not self.taken_up:
-            return await self.journal.jig_order(self.opened.place.jig) == order
-        return await self.journal.order_is_open(order)
+            return records.ask(jig_order, self.opened.place.jig) == order
+        return records.ask(order_is_open, order)
 
     def _against_catalogue(self, hub: DeviceIdentity) -> Rejected | None:
         target = self.steps[-1].version

@@ -68,16 +68,18 @@ class Sequence:
     async def run(self, start: Position) -> Ending:
         """Go from `start` to the end. Journal failures and cancellation pass through; nothing else does."""
         position: Position | None = start
+        ended: tuple[StageEnded, ...] = ()
         while position is not None:
             try:
-                await self._stage(position)
+                ended = (await self._stage(position, *ended),)
             except (DriverError, StageFault) as error:
                 ending = await self._after_failure(position, error)
                 if not isinstance(ending, Position):
                     return ending
-                position = ending
+                position, ended = ending, ()
             else:
                 if position.stage is Stage.CHECK:
+                    await self._parts.journal.append(*ended)
                     return Passed(self.hub.firmware)
                 position = self._parts.plan.following(position)
         raise AssertionError("a plan ends with check")
@@ -92,7 +94,7 @@ class Sequence:
         position = Position(len(self._parts.plan.steps) - 1, Stage.CHECK)
         while True:
             try:
-                await self._stage(position)
+                ended = await self._stage(position)
             except DriverError as error:
                 if failure.leaves_open(error, present=self._parts.present()):
                     return LeftOpen(position.stage, failure.why_left_open(error))
@@ -103,45 +105,49 @@ class Sequence:
                 with suppress(DriverError):  # the next look tells
                     await self._reboot()
             else:
+                await self._parts.journal.append(ended)
                 return Passed(self.hub.firmware)
 
-    async def _stage(self, position: Position) -> None:
-        """Do one stage between its two journal rows."""
+    async def _stage(self, position: Position, *before: StageEnded) -> StageEnded:
+        """Do one stage between its two journal rows; return the second one.
+
+        That has to be recorded before anything else is done: with the first row of the stage that follows, as `before`,
+        since the one append is as durable as two and keeps the hub waiting once. Of a stage that fails it is recorded here.
+        """
         parts, stage = self._parts, position.stage
         parts.on_progress(Progress(position, steps=len(parts.plan.steps)))
-        await parts.journal.append(
-            StageStarted(
-                attempt=parts.attempt,
-                stage=stage,
-                step=position.step,
-                try_number=self._failures[position] + 1,
-            )
+        started = StageStarted(
+            attempt=parts.attempt,
+            stage=stage,
+            step=position.step,
+            try_number=self._failures[position] + 1,
         )
+        await parts.journal.append(*before, started)
         begun = time.monotonic()
         try:
             await self._act(position)
         except DriverError as error:
-            await self._ended(position, begun, failure.code_of(error, stage), str(error))
+            await parts.journal.append(
+                self._ended(position, begun, failure.code_of(error, stage), str(error))
+            )
             raise
         except StageFault as fault:
-            await self._ended(position, begun, fault.code, fault.detail)
+            await parts.journal.append(self._ended(position, begun, fault.code, fault.detail))
             raise
-        await self._ended(position, begun)
+        return self._ended(position, begun)
 
-    async def _ended(
+    def _ended(
         self, position: Position, begun: float, code: Code | None = None, detail: str | None = None
-    ) -> None:
+    ) -> StageEnded:
         seconds = time.monotonic() - begun
         self.seconds[position.stage] += seconds
-        await self._parts.journal.append(
-            StageEnded(
-                attempt=self._parts.attempt,
-                stage=position.stage,
-                step=position.step,
-                seconds=round(seconds, 6),
-                code=code,
-                detail=detail,
-            )
+        return StageEnded(
+            attempt=self._parts.attempt,
+            stage=position.stage,
+            step=position.step,
+            seconds=round(seconds, 6),
+            code=code,
+            detail=detail,
         )
 
     async def _act(self, position: Position) -> None:

@@ -17,7 +17,6 @@ from typing import Concatenate, Final, ParamSpec, Self, TypeVar
 from uuid import UUID
 
 from firmware_catalog.identity import Eui64
-from station.domain.order_line import ListedDevice
 from station.domain.slot_name import SlotName
 from station.messages.result import ResultVersion
 from station.messages.topics import Topics
@@ -45,7 +44,6 @@ from station.records.facts.orders import (
     OrderSummary,
     jig_order,
     order_is_open,
-    order_line,
     order_line_state,
     orders,
 )
@@ -165,10 +163,6 @@ class Journal:
         """Return how many attempts on this hub were opened for this order."""
         return (await self.hub_history(chf)).attempts_in(order)
 
-    async def order_line(self, order: str, device: Eui64) -> ListedDevice | None:
-        """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
-        return await self.ask(order_line, order, device)
-
     async def order_line_state(self, order: str, *devices: Eui64) -> OrderLineState | None:
         """Return the order's line for the first of these devices that it lists, and the outcome that counts."""
         return await self.ask(order_line_state, order, *devices)
@@ -259,6 +253,10 @@ class Journal:
     ) -> T:
         """Answer a question of one of the `facts` from one state of the newest tables."""
         return await self._read(partial(self._reader.ask, query, *args, **kwargs))
+
+    async def at_once(self, look: Callable[[JournalReader], T]) -> T:
+        """Answer all that `look` asks, in the reading thread, from one state of the newest tables."""
+        return await self._read(self._reader.at_once, look)
 
     async def package(self, code: PackageCode) -> Carton | Pallet | None:
         """Return the carton or pallet of this number, of an order that is over too."""

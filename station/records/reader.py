@@ -86,6 +86,11 @@ class JournalReader:
         with self._snapshot() as tables:
             return query(tables, *args, **kwargs)
 
+    def at_once(self, look: Callable[[Self], T]) -> T:
+        """Answer all that `look` asks of this reader from one state of the tables."""
+        with self._snapshot():
+            return look(self)
+
     def events(self) -> Iterator[RecordedEvent]:
         """Read the whole journal, oldest first, as it is now."""
         with self._snapshot() as newest:
@@ -262,6 +267,9 @@ class JournalReader:
 
     @contextmanager
     def _snapshot(self) -> Iterator[sqlite3.Connection]:
+        if self._newest is not None and self._newest.in_transaction:
+            yield self._newest  # one question of several: see `at_once`
+            return
         with snapshot(self._open_newest(), self._path) as newest:
             yield newest
 

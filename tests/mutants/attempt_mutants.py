@@ -328,14 +328,14 @@ ATTEMPT_MUTANTS = (
     Mutant(
         "an attempt goes on for an order that its jig no longer works on",
         "station/attempt/permission.py",
-        "return await self.journal.jig_order(self.opened.place.jig) == order",
-        "return await self.journal.order_is_open(order)",
+        "return records.ask(jig_order, self.opened.place.jig) == order",
+        "return records.ask(order_is_open, order)",
         (_PERMISSION,),
     ),
     Mutant(
         "an attempt is taken up for an order that is closed",
         "station/attempt/permission.py",
-        "        return await self.journal.order_is_open(order)\n",
+        "        return records.ask(order_is_open, order)\n",
         "        return True\n",
         (_PERMISSION,),
     ),

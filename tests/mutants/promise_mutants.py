@@ -45,7 +45,7 @@ PROMISE_MUTANTS = (
     Mutant(
         "an order that was closed meanwhile still permits",
         "station/attempt/permission.py",
-        "        if order is not None and not await self._is_worked_on(order):\n            order = None\n",
+        "        if order is not None and not self._is_worked_on(records, order):\n            order = None\n",
         "",
         (
             "tests/station/attempt/test_permission.py::test_an_order_has_to_be_open_and_the_jig_to_work_on_it_unless_the_hub_was_begun_elsewhere",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +17,8 @@ from station.records.facts.unlocks import UnlockAnswerDue, UnlockUsed
 
 PLACE = slot(1)
 ALL_STAGES = [Stage.UNLOCK, Stage.FLASH, Stage.ACTIVATE, Stage.VERIFY, Stage.CONFIRM]
+STAGES = [*ALL_STAGES, Stage.CHECK]
+ROWS = StageStarted | StageEnded
 
 
 async def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(
@@ -26,19 +30,36 @@ async def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(
         assert (result.firmware_before, result.firmware_target) == (version("old"), version("new"))
         assert result.firmware_read_back == version("new")
         assert result.order == "WO-1"
-        assert set(result.seconds) == {*ALL_STAGES, Stage.CHECK}
-        stages = [
-            (type(event), event.stage) for event in at.events if isinstance(event, StageStarted | StageEnded)
-        ]
-        assert stages == [
-            (kind, at) for at in [*ALL_STAGES, Stage.CHECK] for kind in (StageStarted, StageEnded)
-        ]
+        assert set(result.seconds) == set(STAGES)
+        stages = [(type(event), event.stage) for event in at.events if isinstance(event, ROWS)]
+        assert stages == [(kind, at) for at in STAGES for kind in (StageStarted, StageEnded)]
         assert [event.chf for event in at.of(UnlockUsed)] == [hub.chf]
         unlock = [event for event in at.events if isinstance(event, UnlockUsed | UnlockAnswerDue)]
         assert [type(event) for event in unlock] == [UnlockUsed, UnlockAnswerDue], "before the act"
         assert await at.journal.open_attempts() == ()
     await bench.assert_runs(hub, "new")
     assert (await bench.look(hub))["image_file_sha256"] == result.image_sha256
+
+
+async def test_the_end_of_a_stage_is_durable_in_one_append_with_the_beginning_of_the_next(
+    bench: Bench, tmp_path: Path
+) -> None:
+    async with ordered_hub(bench, tmp_path) as (at, _):
+        appends: list[list[tuple[type, Stage]]] = []
+        append = at.journal.append
+
+        async def noting(*events: Any) -> Any:
+            appends.append([(type(each), each.stage) for each in events if isinstance(each, ROWS)])
+            return await append(*events)
+
+        at.journal.append = noting  # type: ignore[method-assign]
+        assert (await at.result(PLACE)).outcome is Outcome.PASSED
+    between = [[(StageEnded, ended), (StageStarted, begun)] for ended, begun in pairwise(STAGES)]
+    assert list(filter(None, appends)) == [
+        [(StageStarted, Stage.UNLOCK)],
+        *between,
+        [(StageEnded, Stage.CHECK)],
+    ]
 
 
 async def test_an_upgrade_chain_is_one_attempt_of_two_steps(bench: Bench, tmp_path: Path) -> None:

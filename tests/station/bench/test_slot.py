@@ -431,7 +431,7 @@ async def test_a_hub_that_was_refused_as_a_double_is_looked_at_anew_once_the_oth
         assert refused.code is Code.IDS_DISAGREE, "its GPF is the other's, which is gone"
 
 
-@pytest.mark.parametrize("asked", ["hub_history", "open_attempt_of"])
+@pytest.mark.parametrize("asked", ["at_once", "open_attempt_of"])
 async def test_an_order_closed_while_a_hub_is_begun_with_is_said_and_the_slot_goes_on(
     bench: Bench, configure: Any, monkeypatch: pytest.MonkeyPatch, asked: str
 ) -> None:

@@ -25,6 +25,7 @@ from station.records.errors import (
 from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
 from station.records.journal import Journal
 from station.records.ledger import Ledger
+from station.records.reader import JournalReader
 from station.records.segments import segment_path, segment_paths
 from station.records.verify import verify
 
@@ -51,7 +52,7 @@ async def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
         assert await journal.append() == ()
         await journal.append(*order_events())
         assert await journal.jig_order("jig-1") == "WO-1"
-        assert await journal.order_line("WO-1", gpf(1)) == order_line(1)
+        assert (await journal.order_line_state("WO-1", gpf(1))).line == order_line(1)
         assert [order.order for order in await journal.orders()] == ["WO-1"]
         (first,) = await journal.append(opened(1))
         assert [attempt.attempt for attempt in await journal.open_attempts()] == [first.sequence]
@@ -75,6 +76,20 @@ async def test_what_is_appended_is_durable_and_answered(folder: Path) -> None:
         with pytest.raises(EventRefused):
             await journal.append(MessagesRepublished(message="result", first=7, last=9))
     assert verify(folder).events == 9
+
+
+async def test_several_questions_are_answered_from_one_state(folder: Path) -> None:
+    async with journal_in(folder) as journal:
+        await journal.append(*order_events())
+        loop = asyncio.get_running_loop()
+
+        def look(records: JournalReader) -> tuple[int, int]:
+            before = records.hub_history(chf(1)).attempts_in("WO-1")
+            asyncio.run_coroutine_threadsafe(journal.append(opened(1)), loop).result(60)
+            return before, records.hub_history(chf(1)).attempts_in("WO-1")
+
+        assert await journal.at_once(look) == (0, 0)
+        assert await journal.attempt_count("WO-1", chf(1)) == 1
 
 
 async def test_appends_that_arrive_together_share_a_commit(folder: Path) -> None:

@@ -30,6 +30,8 @@ little on another machine, so each stands beside a control of the same run.
   simulated line cheated, and the row is void. It is void, too, when a simulator used more than 90% of a core.
 - *Peer*: smpclient as it comes, right before, on the same rigs. It keeps one chunk under way. On USB pydfuutil,
   without its progress bar, through the same backend and with a thread a hub as well.
+- *CPU s a MiB*: processor time of the client's own process, from its first byte to the last slot's end: without its start, and without
+  the simulators. The station's has in it who the hub is and what it holds, asked before and after, as in production; smpclient asks neither.
 - *Lag*: 99th percentile of how late the measured event loop ran what was due on a fixed grid; beside it that of an idle
   loop in another process at the same time.
 - *Other CPU*: cores that everything else on the machine used meanwhile, the kernel's own workers included. Of
@@ -87,10 +89,9 @@ _LIMITS: Final = {
     (
         "upload",
         "cpu_ratio_to_peer",
-    ): "of the processor time of a chunk, some 40 to 50 µs, driver and codecs take 5 when they run over and over; the rest is that "
-    "each answer wakes the loop by itself, which finds nothing of it in the caches (`python -m benchmarks profile`: a third is waiting, "
-    "reading and writing, a sixth asyncio's own, no function more than a twentieth), and over raw framing smpclient has no base64 to make. A "
-    "tenth of the calls there was taken out (84 of 93), which took a sixteenth of the time",
+    ): "an answer costs its wake-up more than its work, so ports in the middle of their uploads are read together; what is left of a chunk "
+    "is its two system calls, which wake the other end, and the driver. Each hub is also asked four questions around its image "
+    "(raw framing: twice each), which smpclient does not ask, and over raw framing smpclient has no base64 to make",
     (
         "upload",
         "ratio_to_peer",

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from drivers.descriptors import shortage, shortage_in
 from drivers.errors import PlaceUnavailable
+from drivers.reading_rounds import reading_rounds
 from drivers.threads import apart
 from drivers.topology import SerialPorts, denied, unavailable
 
@@ -90,6 +91,7 @@ class SerialLink:
         self._unsent = bytearray()
         self._stall_timer: asyncio.TimerHandle | None = None
         self._took_bytes = False
+        self._may_wait = 0.0
         self._loss: str | None = None
         self.path = path
         """The place as it was asked for."""
@@ -109,7 +111,18 @@ class SerialLink:
     def start(self, listener: LinkListener) -> None:
         """Deliver what arrives to this listener, from now on."""
         self._listener = listener
-        self._loop.add_reader(self._fd, self._readable)
+        self._begin_reading()
+
+    def may_wait(self, seconds: float) -> None:
+        """From now on, what arrives may lie for about so long before it is delivered; 0 is at once, as in the beginning.
+
+        Ports that may wait are read together, which spares wake-ups.
+        """
+        if seconds == self._may_wait or self._loss is not None:
+            return
+        self._stop_reading()
+        self._may_wait = seconds
+        self._begin_reading()
 
     def write(self, data: bytes) -> None:
         """Send the bytes, as soon as the port takes them. Never blocks and never raises: failures are told.
@@ -142,6 +155,18 @@ class SerialLink:
             self._lose("closed", tell=False)
         # Closing may wait on the adapter's own driver, so it does not happen on the loop.
         await asyncio.shield(_closing(self._port))
+
+    def _begin_reading(self) -> None:
+        if self._may_wait:
+            reading_rounds().join(self._fd, self._may_wait, self._readable)
+        else:
+            self._loop.add_reader(self._fd, self._readable)
+
+    def _stop_reading(self) -> None:
+        if self._may_wait:
+            reading_rounds().leave(self._fd)
+        else:
+            self._loop.remove_reader(self._fd)
 
     def _readable(self) -> None:
         try:
@@ -196,7 +221,8 @@ class SerialLink:
 
     def _lose(self, why: str, *, tell: bool = True) -> None:
         self._loss = why
-        self._loop.remove_reader(self._fd)
+        self._stop_reading()
+        self._may_wait = 0.0
         self._stop_sending()
         if tell and self._listener is not None:
             self._listener.link_lost(why)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from struct import Struct
 from typing import Any, Final
 
 import cbor2
-from smp.header import OP, CommandId, GroupId
+from smp.header import OP
 from smp.image_management import ImageUploadWriteRequest
 
 from drivers.errors import (
@@ -29,7 +28,7 @@ from drivers.errors import (
 from drivers.hub import FlashProgress, ProgressListener
 from drivers.hub_answers import DeviceCode, MalformedPayload, code_in, read_payload
 from drivers.smp.client import LARGEST_PACKET, SmpClient
-from drivers.smp.messages import HEADER, VERSION_SHIFT, ParametersAnswer
+from drivers.smp.messages import HEADER, UPLOAD, ParametersAnswer, chunk_head
 from drivers.smp.pace import Pace
 from drivers.smp.window import OffsetOutOfRange, UploadWindow
 from firmware_catalog.image import FirmwareImage
@@ -57,13 +56,10 @@ _FULL_OPENINGS: Final = 2
 _LONGEST_BETWEEN_LOOKS: Final = 1.0
 """Seconds for which a hub that may be busy with its flash is waited for before it is asked whether it is."""
 
-_WRITE: Final = int(OP.WRITE)
-_GROUP: Final = int(GroupId.IMAGE_MANAGEMENT)
-_COMMAND: Final = int(CommandId.ImageManagement.UPLOAD)
-_ANSWER: Final = (int(OP.WRITE_RSP), _GROUP, _COMMAND)
+_ANSWER: Final = (int(OP.WRITE_RSP), *UPLOAD[1:])
 
-_HEAD_OF_2: Final = Struct(">BH")
-_HEAD_OF_4: Final = Struct(">BI")
+_LONGEST_SPARE_SECONDS: Final = 0.1
+"""For which an answer may lie unread, however slow the line is: the port's loss is noticed as late."""
 
 _REPORTS: Final = 100
 """How often progress is told in one upload, about; on a slow line oftener."""
@@ -73,24 +69,6 @@ _LONGEST_BETWEEN_REPORTS: Final = 1.0
 
 Presence = Callable[[], Awaitable[bool]]
 """Looks who is at the port: whether the device that is meant answers. Raises for another one."""
-
-
-def chunk_head(version: int, sequence: int, offset: int, length: int) -> bytes:
-    """Return a chunk's packet up to its image bytes, of which `length` follow."""
-    fields = b"\xa2\x63off" + _cbor_head(0, offset) + b"\x64data" + _cbor_head(0x40, length)
-    first = _WRITE | version << VERSION_SHIFT
-    return HEADER.pack(first, 0, len(fields) + length, _GROUP, sequence, _COMMAND) + fields
-
-
-def _cbor_head(major: int, value: int) -> bytes:
-    """Return the shortest CBOR head (RFC 8949, 3): the major type in the top three bits, then the value."""
-    if value < 24:
-        return bytes((major | value,))
-    if value < 0x100:
-        return bytes((major | 24, value))
-    if value < 0x1_0000:
-        return _HEAD_OF_2.pack(major | 25, value)
-    return _HEAD_OF_4.pack(major | 26, value)
 
 
 class Upload:
@@ -158,6 +136,7 @@ class Upload:
                     self._exchange.done.result()
                 finally:
                     self._set_timer(None)
+                    self._client.link.may_wait(0)
             with after_a_change():
                 if self._asks:
                     await self._ask_whether_it_was_heard()
@@ -361,13 +340,21 @@ class Upload:
     def _listen(self) -> None:
         """From now on the hub has its time to answer."""
         self._heard = self._loop.time()
+        self._client.link.may_wait(self._spare_seconds())
         self._set_timer(self._loop.call_later(self._patience(), self._look_for_silence))
+
+    def _spare_seconds(self) -> float:
+        """For how long an answer may lie unread: a quarter of what is under way beside the chunk on the line."""
+        if self._may_be_busy or self._window.setbacks:
+            return 0.0
+        return min((self._window.width - 1) * self._packet_seconds / 4, _LONGEST_SPARE_SECONDS)
 
     def _patience(self) -> float:
         window = self._window
         on_the_line = window.width * self._packet_seconds + self._client.link.unsent_seconds
         if not self._may_be_busy:
             patience = self._pace.patience(window.setbacks, self._settings.answer_seconds + on_the_line)
+            patience += self._spare_seconds()
             # A hub with raw framing may hold a part of a chunk, and drops it in this time: before, nothing is to be sent.
             return max(
                 patience, self._settings.silence_seconds and self._settings.silence_seconds + on_the_line

@@ -138,6 +138,57 @@ async def test_an_unplugged_port_is_told_once_and_then_takes_everything_in_silen
         assert link.loss
 
 
+_FOR_GOOD = 3600.0
+_SOON = 0.01
+
+
+async def test_what_arrives_at_a_port_that_may_wait_lies_until_another_wants_its_own():
+    async with with_link() as (port, link, recorder), with_link() as (other_port, other_link, other_recorder):
+        link.may_wait(_FOR_GOOD)
+        port.send(b"one")
+        other_port.send(b"at once")
+        await other_recorder.until(lambda: other_recorder.data)
+        assert not recorder.data
+        other_link.may_wait(_SOON)
+        await recorder.until(lambda: recorder.data == b"one")
+        other_link.may_wait(0)
+        port.send(b"two")
+        other_port.send(b"at once")
+        await other_recorder.until(lambda: other_recorder.data == b"at once" * 2)
+        assert recorder.data == b"one"
+        link.may_wait(0)
+        await recorder.until(lambda: recorder.data == b"onetwo")
+
+
+async def test_an_unplugged_port_that_may_wait_is_told_once():
+    async with with_link() as (port, link, recorder), with_link() as (other_port, other_link, other_recorder):
+        link.may_wait(_SOON)
+        other_link.may_wait(_SOON)
+        port.close()
+        await recorder.until(lambda: recorder.told)
+        other_port.send(b"still read")
+        await other_recorder.until(lambda: other_recorder.data)
+        link.may_wait(0)
+        link.may_wait(_SOON)
+        assert [what for what, _ in recorder.told] == ["lost"]
+        assert link.loss
+
+
+async def test_who_is_told_of_one_port_may_have_another_waited_for_no_longer():
+    errors = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
+    async with with_link() as (port, link, recorder), with_link() as (other_port, other_link, other_recorder):
+        for sender, told, other in ((port, recorder, other_link), (other_port, other_recorder, link)):
+            received = told.received
+            told.received = lambda data, received=received, other=other: (received(data), other.may_wait(0))
+            sender.send(b"x")
+        link.may_wait(_SOON)
+        other_link.may_wait(_SOON)
+        await recorder.until(lambda: recorder.data)
+        await other_recorder.until(lambda: other_recorder.data)
+    assert errors == []
+
+
 async def test_writing_to_an_unplugged_port_tells_the_loss():
     async with with_link() as (port, link, recorder):
         port.close()

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from smp import header, image_management, os_management
 
 from drivers.hub_answers import ChallengeAnswer, MalformedPayload, read_payload, validate
-from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite
-from drivers.smp.upload import chunk_head
+from drivers.smp.messages import ChallengeRead, IdentityRead, UnlockWrite, chunk_head
 
 
 def test_golden_bytes_of_the_hub_commands():
@@ -42,6 +41,9 @@ def test_golden_bytes_of_a_challenge():
 @example(header.Version.V1, 0, 256, bytes(256))
 @example(header.Version.V1, 0, 65535, b"x")
 @example(header.Version.V2, 255, 65536, b"x")
+@example(header.Version.V2, 255, 65535, bytes(256))
+@example(header.Version.V2, 255, 65536, bytes(255))
+@example(header.Version.V2, 255, 65536, bytes(256))
 def test_our_chunks_are_the_smp_packages_chunks(version, sequence, offset, data):
     theirs = image_management.ImageUploadWriteRequest(
         version=version, sequence=sequence, off=offset, data=data

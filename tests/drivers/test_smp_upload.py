@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import random
-from itertools import pairwise
+from itertools import groupby, pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -180,6 +180,39 @@ def test_the_window_leaves_one_of_the_hubs_buffers_for_its_answers(buf_count, mo
         await flashing
 
     run_with_peer(scenario, QUICK.model_copy(update={"window": most, "answer_seconds": 5.0}))
+
+
+@pytest.mark.parametrize(
+    ("window", "fates", "expected"),
+    [
+        (4, "", [0, 3, 0]),
+        (3, "", [0, 2, 0]),
+        (1, "", [0]),
+        (4, "lose request", [0, 3, 0, 1, 0]),
+    ],
+)
+def test_answers_may_lie_unread_only_while_more_is_under_way(window, fates, expected):
+    """In quarters of a chunk's time on the line, from the first chunk to the last answer."""
+    told = []
+
+    async def scenario(peer, client):
+        slot = Slot(peer)
+        slot.fates = iter(["ok"] * 5 + [fates or "ok"])
+        device = await met(client)
+        may_wait = client.link.may_wait
+
+        def listen(seconds):
+            told.append(seconds)
+            may_wait(seconds)
+
+        client.link.may_wait = listen
+        await device.flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+
+    smp_settings = QUICK.model_copy(update={"window": window, "baud": 921_600})
+    run_with_peer(scenario, smp_settings)
+    quarter = 1020 * FrameEncoder.bits_a_byte / 921_600 / 4
+    assert [seconds / quarter for seconds, _ in groupby(told)] == pytest.approx(expected)
 
 
 def test_an_upload_cut_short_is_resumed_where_the_hub_stands():

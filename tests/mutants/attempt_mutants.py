@@ -171,6 +171,13 @@ ATTEMPT_MUTANTS = (
         ("tests/drivers/test_smp_upload.py",),
     ),
     Mutant(
+        "answers lie unread also after a setback",
+        "drivers/smp/upload.py",
+        "if self._may_be_busy or self._window.setbacks:",
+        "if self._may_be_busy:",
+        ("tests/drivers/test_smp_upload.py",),
+    ),
+    Mutant(
         "what is read over raw framing is believed at once",
         "drivers/smp/client.py",
         "if self.encoder.is_checked or latest_only or _writes(request):",

@@ -21,7 +21,7 @@ from simulators.faults import FaultName, Occasion, SlotFaults
 from simulators.flash import FlashError, FlashTiming, Interruption, NorFlash, Operation
 from simulators.image import StoredImage, find_image
 from simulators.lock import Lock, LockPolicy, WrongAnswer
-from simulators.slots import Chunk, ImageSlots, SlotReport, Taken, Upload
+from simulators.slots import Chunk, ImageError, ImageRefused, ImageSlots, SlotReport, Taken, Upload
 
 
 class Locked(Exception):
@@ -331,12 +331,18 @@ class Hub:
         self.note_condition()
 
     async def erase(self, slot: int = 1) -> None:
-        """Erase the slot that is not running; no other can be. Raises Locked or slots.ImageRefused."""
+        """Erase the slot that is not running; no other can be. Raises Locked or slots.ImageRefused.
+
+        As Zephyr's `img_mgmt_erase`, it forgets an upload once it has tried, but not where the slot is found in use before.
+        """
         self._require_open()
         try:
             await self.slots.erase(slot)
-        finally:
-            self._upload = self._new_upload()  # as Zephyr's img_mgmt.c forgets one, too
+        except ImageRefused as refused:
+            if refused.code is not ImageError.NO_FREE_SLOT:
+                self._upload = self._new_upload()
+            raise
+        self._upload = self._new_upload()
 
     def recovery_upload(self) -> Upload:
         """Return an upload into the running slot, which the boot loader's recovery allows to anyone."""

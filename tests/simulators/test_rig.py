@@ -248,6 +248,24 @@ async def test_an_erase_takes_the_slot_that_does_not_run_and_no_other(tmp_path: 
         assert success(await client.request(ImageErase())), "what is empty already"
 
 
+async def test_an_upload_goes_on_after_an_erase_of_a_slot_in_use_and_after_no_other(tmp_path: Path) -> None:
+    """As Zephyr's `img_mgmt_erase` has it: it forgets the upload with what it tried, and looks before whether the slot is in use."""
+    async with hub_at_work(tmp_path) as (_, client):
+        assert await client.unlock() == {"rc": 0}
+        file = image(NEW)
+        first = ImageUploadWrite(off=0, data=file[:500], len=len(file), sha=hashlib.sha256(file).digest())
+        assert (await client.request(first)).off == 500
+        assert await client.ask(1, 5, {"slot": 0}) == {"err": {"group": 1, "rc": 9}}
+        assert (await client.request(ImageUploadWrite(off=500, data=file[500:900]))).off == 900
+        assert await client.ask(1, 5, {"slot": 2}) == {"err": {"group": 1, "rc": 14}}
+        assert (await client.request(ImageUploadWrite(off=900, data=file[900:999]))).off == 0
+        async for _ in client.upload(file):
+            pass
+        assert success(await client.request(ImageStatesWrite(hash=tlv_hash(file))))
+        assert await client.ask(1, 5, {"slot": 1}) == {"err": {"group": 1, "rc": 9}}, "it is marked"
+        assert [version for version, *_ in await versions(client)] == [OLD, NEW]
+
+
 async def test_a_hub_built_with_other_choices_tells_reasons_and_neither_its_boot_loader_nor_a_match(
     tmp_path: Path,
 ) -> None:

@@ -40,7 +40,8 @@ class BoardSeat:
         """How many openings are no news: the hub got its power, or was asked, after them."""
 
     def present(self) -> bool | None:
-        """Return the board's word, or None while it has none or contradicts itself."""
+        """Return the board's word, or None while it has none, contradicts itself, or has not been asked for too long."""
+        self._board.notice_a_gap()
         return self._inputs.present(self._slot)
 
     async def is_filled(self) -> bool:

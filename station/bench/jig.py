@@ -58,6 +58,9 @@ LAMPS: Final = {
 _AGAIN_SECONDS: Final = 5.0
 """Between two tries to record what the journal has no room for."""
 
+_BOUNCE_SECONDS: Final = 0.05
+"""Contacts are still long before; a board that looks at them every few milliseconds tells each of their moves."""
+
 _log = structlog.stdlib.get_logger()
 
 
@@ -104,6 +107,19 @@ class Jig:
     async def until_online(self) -> None:
         """Wait for the board to answer."""
         await self._changes.until(lambda: self._inputs.online)
+
+    async def closed(self) -> tuple[bool, ...] | None:
+        """Ask the board which switches are closed, slot 1 first, for who cannot go by what was seen before; None where it does not say.
+
+        It is asked twice, further apart than a switch bounces: one that was closed at either look is closed.
+        """
+        try:
+            first = await self._board.seated()
+            await asyncio.sleep(_BOUNCE_SECONDS)
+            second = await self._board.seated()
+        except JigBoardError:
+            return None  # its loss is told where it matters
+        return tuple(before or now for before, now in zip(first, second, strict=True))
 
     async def insertions(self) -> InsertionsCounted | None:
         """Ask the board how often hubs were seated; None where nothing counts, or the board cannot say so now."""

@@ -58,11 +58,18 @@ Occupancy = Empty | Seated | Unknown
 
 
 def occupancy(
-    shown: SlotView, *, present: bool | None, has_switch: bool, answered: bool, silent: bool
+    shown: SlotView,
+    *,
+    present: bool | None,
+    closed: bool | None,
+    has_switch: bool,
+    answered: bool,
+    silent: bool,
 ) -> Occupancy:
     """Say what is known of a slot that shows this.
 
-    `answered` is whether a hub has said there who it is and has not been found gone since. `silent` is whether the link
+    `present` is what is believed of it, from looks that were taken before anybody asked; `closed`, what its switch said when
+    it was asked for this, None where it does not answer: only both together say that it is empty. `answered` is whether a hub has said there who it is and has not been found gone since. `silent` is whether the link
     has been listened to for as long as a hub takes to boot, is still, and nothing has answered.
     """
     place = shown.place
@@ -71,7 +78,9 @@ def occupancy(
     if present or answered:
         return Seated(place, shown.chf)
     if has_switch:
-        return Unknown(place, Doubt.SWITCH) if present is None else Empty(place, "switch")
+        if present is None or closed is None:
+            return Unknown(place, Doubt.SWITCH)
+        return Seated(place, None) if closed else Empty(place, "switch")
     if shown.phase in EXPECTING:
         return Empty(place, "link") if silent else Unknown(place, Doubt.SILENCE)
     if shown.outcome is not None:

@@ -127,12 +127,13 @@ class Slot:
         if self.labels.seated is not None:
             self.labels.seated.look_at_release()
 
-    def occupancy(self) -> Occupancy:
-        """Say whether anything sits here, as far as that is known now."""
+    def occupancy(self, closed: bool | None) -> Occupancy:
+        """Say whether anything sits here, as far as that is known now. `closed` is what its switch says to who has just asked."""
         seat = self._parts.seat
         return occupancy(
             self._display.now,
             present=seat.present(),
+            closed=closed,
             has_switch=seat.gives_power,
             answered=self.labels.seated is not None,
             silent=self._arrivals.silent,

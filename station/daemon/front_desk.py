@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +13,7 @@ from station.bench.controller import Controller
 from station.bench.duty import Duty
 from station.bench.jig import Jig
 from station.bench.live_hubs import LiveHubs
+from station.bench.occupancy import Occupancy
 from station.bench.outlook import Outlook
 from station.bench.scan_session import ScanSession
 from station.bench.scanner import LabelScanner
@@ -84,6 +85,22 @@ class FrontDesk:
         """Put the desk together to which every request comes."""
         settings = self._now()
         names = [jig.name for jig in settings.jigs]
+
+        async def look(which: Collection[str]) -> dict[str, list[Occupancy]]:
+            closed = dict(zip(which, await asyncio.gather(*map(closed_at, which)), strict=True))
+            return {
+                jig: [
+                    slot.occupancy(
+                        None if (switches := closed[jig]) is None else switches[slot.place.slot - 1]
+                    )
+                    for slot in controller.of_jig(jig)
+                ]
+                for jig in which
+            }
+
+        async def closed_at(jig: str) -> tuple[bool, ...] | None:
+            return await jigs[jig].closed() if jig in jigs else None
+
         bench = BenchDesk(
             controller,
             jigs,
@@ -102,7 +119,7 @@ class FrontDesk:
             is_seated=lambda attempt: attempt.hub is not None and live_hubs.holds(attempt.hub.device_id),
             clearance=LineClearance(
                 lambda: self._now().people.line_clearance == "required",
-                lambda jig: [slot.occupancy() for slot in controller.of_jig(jig)],
+                look,
             ),
         )
         people = PeopleDesk(journal, self._duty, self._view, names)

@@ -1,12 +1,12 @@
 """Line clearance: an order begins, changes and ends on a jig over empty slots and trays alone, signed by a person.
 
-What sits in the slots is of the world, and is looked at right before the append; that nothing is being worked on there is a
+What sits in the slots is of the world, and is asked for right before the append; that nothing is being worked on there is a
 condition of it. A hub that is seated in the moment after is held against the order that the jig works on then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Final, Protocol
 
 from pydantic import JsonValue
@@ -17,8 +17,8 @@ from station.desk.refusals import Conflict, Invalid, Unavailable
 from station.domain.slot_name import SlotName
 from station.records.facts.line_clearance import LineCleared
 
-LookAtJig = Callable[[str], Collection[Occupancy]]
-"""Says of each slot of a jig what is known to sit there now."""
+LookAtJigs = Callable[[Collection[str]], Awaitable[Mapping[str, Collection[Occupancy]]]]
+"""Has jigs looked at, all at once, and says of each slot of each what is known to sit there now."""
 
 
 class Declared(Protocol):
@@ -43,12 +43,12 @@ _TRAYS: Final = (
 class LineClearance:
     """Finds jigs clear, or says what is still there."""
 
-    def __init__(self, required: Callable[[], bool], look: LookAtJig | None) -> None:
+    def __init__(self, required: Callable[[], bool], look: LookAtJigs | None) -> None:
         """`look` is None where nobody can: no daemon holds the slots."""
         self._required = required
         self._look = look
 
-    def of(
+    async def of(
         self, jigs: Iterable[tuple[str, str | None]], declared: Declared, act: Act
     ) -> tuple[LineCleared, ...]:
         """Return the facts that jigs are clear of the orders that they work on, for the append that comes at once.
@@ -69,7 +69,7 @@ class LineClearance:
             raise Invalid(
                 f"who clears {', '.join(names)} signs for it: sign on there, or say who answers for it (--by)"
             )
-        looks = {jig: self._look(jig) for jig in names}
+        looks = await self._look(names)
         self._require_empty([each for look in looks.values() for each in look], declared)
         if not declared.trays_empty:
             raise Conflict(f"{', '.join(names)}: all slots are empty; {_TRAYS}", trays_empty=False)

@@ -137,7 +137,7 @@ class OrderDesk:
             events = events_for_assignment(order, jig, act.actor)
             before = await self._journal.jig_order(jig)
             answer = WorksOn(order=order.order, jig=jig, before=before if before != order.order else None)
-            cleared = self._clearance.of([(jig, before)] if events else [], request, act)
+            cleared = await self._clearance.of([(jig, before)] if events else [], request, act)
             await act.recording(answer).append(*expected, *cleared, *events)
         except OrderUnknown as error:
             raise NotFound(str(error)) from error
@@ -153,7 +153,7 @@ class OrderDesk:
             what = "no order" if works_on is None else f"order {works_on}"
             raise Conflict(f"{jig} works on {what}, not on order {order}", jig=jig, order=works_on)
         answer = WorksOn(order=None, jig=jig)
-        cleared = self._clearance.of([(jig, order)], request, act)
+        cleared = await self._clearance.of([(jig, order)], request, act)
         await act.recording(answer).append(*cleared, OrderUnassigned(order=order, jig=jig, actor=act.actor))
         return answer
 
@@ -199,7 +199,7 @@ class OrderDesk:
         if not request.incomplete_accepted:
             expected = (*expected, EveryHubInItsPlace(number))
         answer = OrderEnded(order=number, standing=str(standing))
-        cleared = self._clearance.of([(jig, number) for jig in order.jigs], request, act)
+        cleared = await self._clearance.of([(jig, number) for jig in order.jigs], request, act)
         await act.recording(answer).append(*expected, *cleared, *never_back, *events)
         return answer
 

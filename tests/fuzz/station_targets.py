@@ -295,13 +295,16 @@ def _control_requests(folder: Path) -> Iterator[Target]:
 
 
 async def _serving(folder: Path):
+    async def nothing_there(jigs):
+        return dict.fromkeys(jigs, ())
+
     async with Journal.open(folder / "journal", site="leeds", station="bench-1") as journal:
         view = BenchView([_PLACE])
         controller = Controller([])
         duty = Duty()
         bench = BenchDesk(controller, {}, view, duty, None, "en", lambda _: None)
         labels = LabelDesk(BenchScans(controller, view, Outlook()), duty, view.show_scan)
-        clearance = LineClearance(lambda: True, look=lambda _: ())
+        clearance = LineClearance(lambda: True, look=nothing_there)
         orders = OrderDesk(journal, ["jig1", "jig2"], is_seated=lambda _: False, clearance=clearance)
         handlers = {
             **bench.handlers(),

@@ -309,6 +309,13 @@ BENCH_MUTANTS = (
         (f"{_SLOT}::test_one_hub_id_in_two_slots_is_refused_where_it_came_second",),
     ),
     Mutant(
+        "a line is cleared by what a board said before it was asked",
+        "station/bench/occupancy.py",
+        "        return Seated(place, None) if closed else Empty",
+        "        return Empty",
+        ("tests/station/bench/test_line_clearance.py::test_a_slot_is_empty_only_by_what_is_known",),
+    ),
+    Mutant(
         "a slot that nobody knows of counts as empty",
         "station/bench/occupancy.py",
         'return Empty(place, "link") if silent else',

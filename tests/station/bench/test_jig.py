@@ -341,8 +341,8 @@ async def test_every_gap_in_what_was_seen_is_counted(tmp_path: Path) -> None:
 
         def freeze() -> None:
             hold_up(0.7)
-            assert seat.gaps > frozen_from, "known before anything else is done"
-            assert seat.present() is None
+            assert seat.present() is None, "known before anything else is done"
+            assert seat.gaps > frozen_from
 
         await gap_by(jig.board.unplug)
         jig.board.plug()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +49,7 @@ HUB = Eui64.parse("88-73-84-00-00-00-00-01")
     phase=st.sampled_from(SlotPhase),
     outcome=st.none() | st.sampled_from(Outcome),
     present=st.sampled_from([True, False, None]),
+    closed=st.sampled_from([True, False, None]),
     has_switch=st.booleans(),
     answered=st.booleans(),
     silent=st.booleans(),
@@ -57,18 +58,23 @@ def test_a_slot_is_empty_only_by_what_is_known(
     phase: SlotPhase,
     outcome: Outcome | None,
     present: bool | None,
+    closed: bool | None,
     has_switch: bool,
     answered: bool,
     silent: bool,
 ) -> None:
     shown = SlotView(place=slot(1), phase=phase, outcome=outcome, chf=HUB)
-    found = occupancy(shown, present=present, has_switch=has_switch, answered=answered, silent=silent)
+    found = occupancy(
+        shown, present=present, closed=closed, has_switch=has_switch, answered=answered, silent=silent
+    )
     if present or (answered and present is None):
         assert found == Seated(slot(1), HUB)
     elif answered:
         assert isinstance(found, Unknown)
     elif has_switch:
-        assert found == (Empty(slot(1), "switch") if present is False else Unknown(slot(1), Doubt.SWITCH))
+        told = {False: Empty(slot(1), "switch"), True: Seated(slot(1), None)}
+        unknown = Unknown(slot(1), Doubt.SWITCH)
+        assert found == (unknown if present is None or closed is None else told[closed])
     elif isinstance(found, Empty):
         assert silent
         assert phase in {SlotPhase.EMPTY, SlotPhase.FIND_HUB}
@@ -162,8 +168,43 @@ async def test_an_order_changes_on_a_jig_only_once_it_is_empty_and_signed_for(at
     assert (unassigned.order, unassigned.jig) == ("WO-2", "jig1")
 
 
+async def test_a_hub_that_was_seated_since_the_last_look_that_counts_is_met_by_who_clears_the_line(
+    boarded: Hands,
+) -> None:
+    """A switch has to stand still for a second here before it is believed: whoever decides has the board asked anew."""
+    hands = boarded
+    facts = {**hands.settings.model_dump(), "people": {}, "operator": "op-7"}
+    facts["jigs"][0]["board"]["debounce_seconds"] = 1.0
+    hands.settings = StationSettings.model_validate(facts)
+    hub, other = (hands.bench.hub() for _ in range(2))
+    await hands.order(hub)
+    async with journal_of(hands.settings) as journal:
+        await import_order(journal, order_csv(other, order="WO-2"))
+    assign = {"order": "WO-2", "jig": "jig1", "trays_empty": True}
+    close = {"order": "WO-1", "reason": "over", "incomplete_accepted": True, "trays_empty": True}
+    async with running_daemon(hands.settings) as station:
+        for asked, fields in (("assign_order", assign), ("close_order", close)):
+            await station.until(FIRST, SlotPhase.EMPTY)
+            await hands.bench.seat(other, FIRST)
+            told = await refused(station.ask(asked, **fields))
+            assert " sits in jig1 slot 1; take the hubs out, then ask again" in str(told)
+            await hands.bench.unseat(FIRST)
+        await station.until(FIRST, SlotPhase.EMPTY)
+        await hands.bench.do("board", jig=1, act="fault", fault="silent")
+        told = await refused(station.ask("assign_order", **assign))
+        assert "jig1 slot 1 is not known to be empty (its board does not tell, or is contradicted)" in str(
+            told
+        )
+    assert not events_of(hands.settings, LineCleared)
+
+
 def desk_over(journal: Journal, look: Callable[[str], tuple[Occupancy, ...]] | None) -> Desk:
-    return desk_of_orders(journal, "jig1", "jig2", clearance=LineClearance(lambda: True, look))
+    async def look_at(jigs: Collection[str]) -> dict[str, tuple[Occupancy, ...]]:
+        assert look is not None
+        return {jig: look(jig) for jig in jigs}
+
+    looking = None if look is None else look_at
+    return desk_of_orders(journal, "jig1", "jig2", clearance=LineClearance(lambda: True, looking))
 
 
 async def test_what_nobody_can_tell_of_is_looked_into_and_everything_is_one_append(

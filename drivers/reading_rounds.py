@@ -24,29 +24,34 @@ class ReadingRounds:
     def __init__(self) -> None:
         self._ports: dict[int, _Port] = {}
         self._poll = select.poll()
+        self._seconds = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
     def join(self, descriptor: int, seconds: float, read: Callable[[], None]) -> None:
         """From now on call `read` at most about `seconds` after something has arrived, or has happened to the port."""
         self._ports[descriptor] = _Port(seconds, read)
         self._poll.register(descriptor, select.POLLIN)
-        due = asyncio.get_running_loop().time() + seconds
-        if self._timer is None or self._timer.when() > due:
+        self._keep_pace()
+        if self._timer is None:
+            self._set_timer()
+        elif self._timer.when() > asyncio.get_running_loop().time() + seconds:
+            self._timer.cancel()
             self._set_timer()
 
     def leave(self, descriptor: int) -> None:
         """Look no more into this port, which has joined."""
         del self._ports[descriptor]
         self._poll.unregister(descriptor)
+        self._keep_pace()
         if not self._ports and self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
+    def _keep_pace(self) -> None:
+        self._seconds = min((port.seconds for port in self._ports.values()), default=0.0)
+
     def _set_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        seconds = min(port.seconds for port in self._ports.values())
-        self._timer = asyncio.get_running_loop().call_later(seconds, self._look)
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._look)
 
     def _look(self) -> None:
         self._set_timer()

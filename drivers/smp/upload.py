@@ -233,7 +233,8 @@ class Upload:
             client.sent += 1
             if start < self._sent_to:
                 client.sent_again += 1
-            self._sent_to = max(end, self._sent_to)
+            if end > self._sent_to:  # noqa: PLR1730 - for each chunk, and a call costs more
+                self._sent_to = end
             client.link.write(frame)
             if start == 0 or end == self._size:
                 busy = self._busy_seconds()
@@ -344,10 +345,10 @@ class Upload:
         self._set_timer(self._loop.call_later(self._patience(), self._look_for_silence))
 
     def _spare_seconds(self) -> float:
-        """For how long an answer may lie unread: a quarter of what is under way beside the chunk on the line."""
+        """For how long an answer may lie unread: a quarter of what is under way beyond the chunk on the line and the next."""
         if self._may_be_busy or self._window.setbacks:
             return 0.0
-        return min((self._window.width - 1) * self._packet_seconds / 4, _LONGEST_SPARE_SECONDS)
+        return min(max(0, self._window.width - 2) * self._packet_seconds / 4, _LONGEST_SPARE_SECONDS)
 
     def _patience(self) -> float:
         window = self._window

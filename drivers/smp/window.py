@@ -97,11 +97,14 @@ class UploadWindow:
         elif under_way >= self.width or self._next >= self._size:
             return None
         start = self._next
-        end = min(start + (self._first if self.opening else self._chunk), self._size)
+        end = start + (self._first if self.opening else self._chunk)
+        if end > self._size:  # noqa: PLR1730 - for each chunk, and a call costs more
+            end = self._size
         chunk = Chunk(self._next_sequence(), start, end)
         self._under_way[chunk.sequence] = chunk
         self._next = end
-        self._furthest = max(self._furthest, end)
+        if end > self._furthest:  # noqa: PLR1730 - for each chunk, and a call costs more
+            self._furthest = end
         return chunk
 
     def expects(self, sequence: int) -> bool:

@@ -25,7 +25,7 @@ from station.cli.common import (
     run_to_its_end,
 )
 from station.cli.scanning import Desk, DeskOption, find_desk, jig_of_scanner, scan_session
-from station.control.client import ConnectionLost, NoDaemon, follow_daemon
+from station.control.client import ConnectionLost, DaemonSilent, NoDaemon, follow_daemon
 from station.control.frames import CROWD
 from station.desk.bench_requests import Watch
 from station.desk.people_requests import SomebodyOnDuty
@@ -42,6 +42,8 @@ from station.texts.texts import ENGLISH, load
 _AGAIN_SECONDS: Final = 1.0
 """Between two looks whether the daemon is back: nothing tells of it."""
 
+_HANGS: Final = "the daemon runs, and has not answered for some seconds; it is waited for (Ctrl+C to end)"
+
 
 def watch(
     config: ConfigOption = DEFAULT_CONFIG,
@@ -54,7 +56,7 @@ def watch(
     """Show every slot of the running daemon until Ctrl+C; where there is no terminal, a line a change.
 
     A scanner that types may be used meanwhile: a slot's code (`jig1/3`), then the label of its hub; `undo` takes the
-    last label back. When the daemon stops it is waited for.
+    last label back. When the daemon stops, or hangs, nothing is shown as known, and it is waited for.
 
     Example: reflash watch --jig jig1
     """
@@ -127,19 +129,19 @@ class _News:
     faults: list[Notice] = field(default_factory=list)
     scans: list[ScanView] = field(default_factory=list)
     waiting: str | None = None
-    """Why there is no daemon to tell anything."""
+    """Why no daemon tells anything."""
 
 
 async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
-    """Tell what changes, for ever: a daemon that ends, or has no room, is waited for. Raises ControlError where none may be asked."""
+    """Tell what changes, for ever: a daemon that ends, hangs, or has no room, is waited for. Raises ControlError where none may be asked."""
     told: str | None = None
     sentences = Sentences(ENGLISH)
     language = ""
     while True:
         try:
             async with follow_daemon(desk.place, Watch()) as answers:
-                told = None
                 async for answer in answers:
+                    told = None
                     if answer.language != language:
                         sentences, language = Sentences(load(answer.language)), answer.language
                     yield _News(
@@ -152,13 +154,15 @@ async def _news(desk: Desk, jig: str | None) -> AsyncIterator[_News]:
             waiting = "the daemon has stopped; it is waited for (Ctrl+C to end)"
         except NoDaemon as absent:
             waiting = f"{absent}; it is waited for (Ctrl+C to end)"
+        except DaemonSilent:
+            waiting = _HANGS
         except ConnectionLost:
             waiting = "the daemon has ended; it is waited for (Ctrl+C to end)"
         except Unavailable as refused:
             if CROWD not in refused.facts:
                 raise
             waiting = f"{refused}; room is waited for (Ctrl+C to end)"
-        if told is None:
+        if told is None or (waiting != told and _HANGS in {told, waiting}):
             told = waiting
             yield _News(sentences, waiting=waiting)
         await asyncio.sleep(_AGAIN_SECONDS)

@@ -7,15 +7,22 @@ import socket
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 from uuid import UUID
 
 from station.control.frames import LONGEST_ANSWER, Asked, NoAnswer, read_answer, request_frame
 from station.control.sockets import socket_at
 from station.desk.act import Proof
+from station.desk.refusals import Refused
 from station.desk.request import Answer, Request
+from station.desk.session_requests import ShowRight
 
 A = TypeVar("A", bound=Answer)
+
+_BEAT_SECONDS: Final = 1.0
+"""Of one who follows, between two questions whether the daemon is still there: it tells nothing while nothing changes."""
+_SILENT_SECONDS: Final = 2.5
+"""A daemon that answers nothing for so long hangs: whoever looks is told of it within three."""
 
 
 class ControlError(Exception):
@@ -24,6 +31,13 @@ class ControlError(Exception):
 
 class ConnectionLost(ControlError):
     """The daemon ended, or was killed, in the middle."""
+
+
+class DaemonSilent(ControlError):
+    """The daemon runs and answers nothing."""
+
+    def __init__(self) -> None:
+        super().__init__("the daemon runs, and has not answered for some seconds; look at its log")
 
 
 class NoDaemon(ControlError):
@@ -60,15 +74,36 @@ async def ask_daemon(
 async def follow_daemon(place: Path, request: Request[A]) -> AsyncIterator[AsyncGenerator[A, None]]:
     """Ask to be told again and again, and yield the answers as they come; they end when the daemon does.
 
-    Raises as `ask_daemon` does.
+    Raises as `ask_daemon` does, and DaemonSilent within some seconds of one that hangs: what it told last is known no more.
     """
 
     async def answers(reader: asyncio.StreamReader) -> AsyncGenerator[A, None]:
-        while (line := await reader.readline()).endswith(b"\n"):
+        while (line := await _next_line(place, reader, request)).endswith(b"\n"):
             yield _content(line, request)
 
     async with _connected(place, Asked(request)) as reader, aclosing(answers(reader)) as each:
         yield each
+
+
+async def _next_line(place: Path, reader: asyncio.StreamReader, request: Request[A]) -> bytes:
+    """Return the next line, however long it takes, for as long as the daemon answers the least there is to ask."""
+    now = asyncio.get_running_loop().time
+    reading = asyncio.create_task(reader.readline())
+    heard = now()
+    try:
+        while not (await asyncio.wait((reading,), timeout=_BEAT_SECONDS))[0]:
+            try:
+                async with asyncio.timeout_at(heard + _SILENT_SECONDS):
+                    with suppress(Refused):  # an answer, too
+                        await ask_daemon(place, ShowRight(request=request.name))
+                heard = now()
+            except (TimeoutError, ControlError) as error:
+                if not reading.done() and now() >= heard + _SILENT_SECONDS:
+                    raise DaemonSilent from error
+        return reading.result()
+    finally:
+        reading.cancel()
+        await asyncio.wait((reading,))
 
 
 async def _answer(reader: asyncio.StreamReader, request: Request[A]) -> A:
@@ -94,7 +129,7 @@ def _content(line: bytes, request: Request[A]) -> A:
 async def _connected(
     place: Path, asked: Asked, file: int | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
-    station = await _connect(place)
+    station = _connect(place)
     reader, writer = await asyncio.open_unix_connection(sock=station, limit=LONGEST_ANSWER)
     try:
         frame = request_frame(asked)
@@ -111,16 +146,19 @@ async def _connected(
         writer.close()
 
 
-async def _connect(place: Path) -> socket.socket:
+def _connect(place: Path) -> socket.socket:
     path = socket_at(place)
     station = socket.socket(socket.AF_UNIX)
     try:
         station.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(station, str(path))
+        # Done at once, or not at all (unix(7)). asyncio would wait for it, and take what is not connected for connected.
+        station.connect(str(path))
     except BaseException as error:
         station.close()
         if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
             raise NoDaemon(f"no daemon runs in {place}; start it: reflash run") from error
+        if isinstance(error, BlockingIOError):
+            raise DaemonSilent from error  # it has not taken on those who asked before
         if isinstance(error, PermissionError):
             group = "ask for the group reflash-desk (docs/operating.md), or " if path == place else ""
             raise ControlError(

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NoReturn
 
-from station.control.client import ControlError, ask_daemon, follow_daemon
+from station.control.client import ControlError, DaemonSilent, ask_daemon, follow_daemon
 from station.desk.bench_requests import BenchNews, BenchStatus, Status, Watch
 from station.desk.people_requests import SomebodyOnDuty
 from station.desk.refusals import Refused
-from station.desk.session_requests import ShowRight
 from station.domain.config_error import ConfigError
 from station.domain.interlock import Notice
 from station.domain.slot_name import SlotName
@@ -28,9 +26,6 @@ _AGAIN_SECONDS: Final = 0.5
 """Between two looks whether the daemon is back: nothing tells of it."""
 _BEAT_SECONDS: Final = 1.0
 """Between two signs of life; what only counts on, progress say, goes out with them."""
-
-_SILENT_SECONDS: Final = 2.5
-"""A daemon that answers nothing for so long is away: whoever looks is told of it within three."""
 
 _OF_STATION: Final = set({"broker", "faults", "people", "scans", "language"})
 _DESK: Final = "desk"
@@ -69,15 +64,11 @@ class Mirror:
         while True:
             try:
                 self._begin(await ask_daemon(self._place, Status()))
-                async with (
-                    asyncio.timeout(_SILENT_SECONDS) as patience,
-                    self._asking(patience),
-                    follow_daemon(self._place, Watch()) as answers,
-                ):
+                async with follow_daemon(self._place, Watch()) as answers:
                     async for news in answers:
                         self._take(news)
                 why = ""
-            except TimeoutError:
+            except DaemonSilent:
                 why = self.sentences.texts.say("screen", "daemon_silent")
             except (ControlError, Refused, ConfigError) as error:
                 why = str(error)
@@ -92,26 +83,6 @@ class Mirror:
             for board in (self._board, self._news):
                 board.put("beat", datetime.now(UTC).timestamp())
             await asyncio.sleep(_BEAT_SECONDS)
-
-    @asynccontextmanager
-    async def _asking(self, patience: asyncio.Timeout) -> AsyncIterator[None]:
-        """Ask the daemon the least there is, and have patience while it answers: one that hangs tells of nothing, and nothing ends."""
-
-        async def ask() -> NoReturn:
-            while True:
-                with suppress(ControlError):
-                    with suppress(Refused):  # an answer, too
-                        await ask_daemon(self._place, ShowRight(request=Watch.name))
-                    if not patience.expired():
-                        patience.reschedule(asyncio.get_running_loop().time() + _SILENT_SECONDS)
-                await asyncio.sleep(_BEAT_SECONDS)
-
-        asking = asyncio.create_task(ask())
-        try:
-            yield
-        finally:
-            asking.cancel()
-            await asyncio.wait((asking,))
 
     def jig_orders(self) -> dict[str, str | None]:
         """Return which order each jig works on."""

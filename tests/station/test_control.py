@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import os
 import socket
 import stat
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,7 +27,14 @@ from firmware_catalog.identity import Eui64, FirmwareVersion
 from station.bench.labels import Badge
 from station.bench.view import BrokerView, ScanView
 from station.control import server
-from station.control.client import ConnectionLost, ControlError, NoDaemon, ask_daemon, follow_daemon
+from station.control.client import (
+    ConnectionLost,
+    ControlError,
+    DaemonSilent,
+    NoDaemon,
+    ask_daemon,
+    follow_daemon,
+)
 from station.control.frames import (
     PROTOCOL,
     Asked,
@@ -510,6 +518,38 @@ async def test_news_come_as_things_happen_and_others_are_answered_meanwhile(tmp_
             source.next.release()
             assert (await anext(news)).broker.line == str(number)
         assert [each async for each in news] == [], "it is over"
+
+
+async def test_a_daemon_that_takes_a_follower_on_and_says_nothing_is_found_to_hang(tmp_path: Path) -> None:
+    mute = asyncio.Event()
+    met = 0
+
+    async def serve(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal met
+        met += 1
+        await mute.wait()
+        writer.close()
+
+    async with await asyncio.start_unix_server(serve, tmp_path / "control.sock"):
+        with pytest.raises(DaemonSilent, match="has not answered for some seconds; look at its log"):
+            async with follow_daemon(tmp_path, Watch()) as news:
+                await anext(news)
+        assert met > 1, "it was asked whether it is there"
+        mute.set()
+
+
+async def test_a_daemon_that_takes_nobody_on_any_more_is_said_to_hang(tmp_path: Path) -> None:
+    """As one that was stopped with as many waiting as its socket takes."""
+    with socket.socket(socket.AF_UNIX) as listening, ExitStack() as before:
+        listening.bind(str(tmp_path / "control.sock"))
+        listening.listen(0)
+        refused = 0
+        while refused != errno.EAGAIN:
+            waiting = before.enter_context(socket.socket(socket.AF_UNIX))
+            waiting.setblocking(False)
+            refused = waiting.connect_ex(str(tmp_path / "control.sock"))
+        with pytest.raises(DaemonSilent):
+            await ask_daemon(tmp_path, Status())
 
 
 async def test_who_follows_and_leaves_ends_that_although_nothing_happens(tmp_path: Path) -> None:

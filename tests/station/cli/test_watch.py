@@ -254,6 +254,39 @@ async def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config
         screen.close()
 
 
+async def test_what_a_daemon_showed_that_hangs_is_shown_no_more_until_it_answers(
+    bench: Bench, config: Path
+) -> None:
+    hub = bench.hub()
+
+    await give_order(load_settings(config), hub)
+    screen = Screen()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
+    ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
+    quiet = dict.fromkeys(("stdout", "stderr"), asyncio.subprocess.DEVNULL)
+    try:
+        async with program("run", "--config", config, **quiet) as daemon:  # noqa: SIM117 - it ends last
+            async with program("watch", "--config", config, env=environment, **ends) as watching:
+                await screen.until("seat a hub")
+                await bench.seat(hub, FIRST)
+                await screen.until("PASSED")
+                for _ in range(2):
+                    daemon.send_signal(signal.SIGSTOP)
+                    await screen.until("has not answered for some seconds; it is waited for (Ctrl+C to end)")
+                    screen.forget()
+                    await screen.until("has not answered for some seconds; it is waited for (Ctrl+C to end)")
+                    assert "PASSED" not in await screen.until("what to do")
+                    daemon.send_signal(signal.SIGCONT)
+                    screen.forget()
+                    await screen.until("PASSED")
+                    screen.forget()
+                watching.send_signal(signal.SIGINT)
+                await watching.wait()
+                daemon.send_signal(signal.SIGINT)
+    finally:
+        screen.close()
+
+
 def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Bench, tmp_path: Path) -> None:
     master, slave = os.openpty()
     tty.setraw(slave)

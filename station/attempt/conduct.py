@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import partial
 
 from drivers.errors import DriverError
-from drivers.hub import DeviceIdentity
+from drivers.hub import DeviceIdentity, HubState
 from drivers.threads import apart
 from firmware_catalog.catalog import Catalog
 from firmware_catalog.devices import gpf_of
@@ -39,6 +39,7 @@ from station.attempt.opening import line_of, open_at_jig
 from station.attempt.parts import Ending, Failed, LeftOpen, Passed, SequenceParts
 from station.attempt.permission import OrderPermission, Veto
 from station.attempt.plan import AttemptPlan, PlannedStep
+from station.attempt.probe import classify
 from station.attempt.sequence import Sequence
 from station.attempt.settling import settle
 from station.attempt.workers import Workers
@@ -176,11 +177,12 @@ class Conductor:
         )
         # First what needs no answer of the hub: one that is not on the order is not even booted.
         decision: Decision | None = against_order(question)
+        seen: HubState | None = None
         if decision is None:
             hub, state = await look(visit)
             if isinstance(state, LeftOpen | Failed):
                 return await self._end(hub, opened, state, None, {}, history)
-            visit, question = replace(visit, hub=hub), replace(question, hub=hub)
+            visit, question, seen = replace(visit, hub=hub), replace(question, hub=hub), state
             decision = await apart("authorise", partial(authorise, question, state, self._catalogue()))
         if isinstance(decision, Rejected) and decision.code is Code.ALREADY_PASSED:
             looked = await look_again(self._journal, visit, decision, history, opened.order)
@@ -207,7 +209,9 @@ class Conductor:
             done = decision if isinstance(ending, Passed) else ending
             return await self._finish(visit, opened, plan, sequence, done, history, {})
         # Where the hub stands is its own word, also at the first look: it may hold the image already.
-        ending = await sequence.recover(Position(0, Stage.UNLOCK))
+        ending = await sequence.recover(
+            Position(0, Stage.UNLOCK), None if seen is None else classify(plan, hub, seen)
+        )
         return await self._finish(visit, opened, plan, sequence, ending, history, {})
 
     async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen | StillSeated:

@@ -84,8 +84,14 @@ class Sequence:
                 position = self._parts.plan.following(position)
         raise AssertionError("a plan ends with check")
 
-    async def recover(self, reached: Position) -> Ending:
-        """Look at the hub and take an interrupted attempt up again, from wherever the hub really is."""
+    async def recover(self, reached: Position, seen: Probe | None = None) -> Ending:
+        """Look at the hub and take an interrupted attempt up again, from wherever the hub really is.
+
+        `seen` is what was found only just: where it says how to go on, the hub is not looked at again. Each stage insists on this
+        very hub before anything else; whatever speaks against it has to be seen here.
+        """
+        if seen is not None and isinstance(known := decide(reached, seen, present=True), Resume):
+            return await self.run(known.position)
         position = await self._look_and_decide(reached, None)
         return await self.run(position) if isinstance(position, Position) else position
 

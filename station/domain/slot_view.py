@@ -75,5 +75,5 @@ class SlotView(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        require_details(self.reason, {"hub": self.chf} if self.chf else {}, self.details.given())
+        require_details(self.reason, self.details, *(["hub"] if self.chf else []))
         return self

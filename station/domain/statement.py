@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -67,11 +66,15 @@ class Statement(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        require_details(self.reason, self.details.given())
+        require_details(self.reason, self.details)
         return self
 
 
-def require_details(reason: Reason | Code, *given: Mapping[str, object]) -> None:
-    """Raise ValueError where something is not there without which nothing can be said of a reason."""
-    if missing := NEEDS.get(reason, frozenset()).difference(*given):
+def require_details(reason: Reason | Code, details: Details, *beside: str) -> None:
+    """Raise ValueError where something is not there without which nothing can be said of a reason.
+
+    `beside` names what is known besides the details.
+    """
+    needed = NEEDS.get(reason)
+    if needed and (missing := needed.difference(details.given(), beside)):
         raise ValueError(f"{reason} is stated without {', '.join(sorted(missing))}")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
+from math import inf
 
 
 class RetainedStates:
     """Latest value a topic. Set by anyone on the event loop, taken by one publisher."""
 
-    def __init__(self) -> None:
+    def __init__(self, gather_seconds: float = 0.0) -> None:
+        """What changes within `gather_seconds` of the last taking waits until these are over, and is taken together."""
+        self._gather_seconds = gather_seconds
+        self._taken_at = -inf
+        self._hurry = asyncio.Event()
+        """Somebody waits until all is sent."""
         self._payloads: dict[str, bytes] = {}
         self._changed: set[str] = set()
         self._wake = asyncio.Event()
@@ -47,11 +54,21 @@ class RetainedStates:
         if not self._wake.is_set():
             self._idle.set()
         await self._wake.wait()
+        await self._gather()
         self._wake.clear()
         self._idle.clear()
         changed, self._changed = self._changed, set()
         return {topic: self._payloads.get(topic, b"") for topic in changed}
 
+    async def _gather(self) -> None:
+        clock = asyncio.get_running_loop().time
+        if (left := self._taken_at + self._gather_seconds - clock()) > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(left):
+                    await self._hurry.wait()
+        self._taken_at = clock()
+
     async def all_sent(self) -> None:
-        """Return once the taker of the changes has sent them all and waits for more."""
+        """Return once the taker of the changes has sent them all and waits for more. From now on none is held back."""
+        self._hurry.set()
         await self._idle.wait()

@@ -11,6 +11,7 @@ import pytest
 from benches.conducting import conducting, ordered_hub
 from benches.station_bench import Bench, import_order, order_csv, slot, version
 from simulators.keys import generate_key, save_private_key
+from station.attempt.conduct import Concluded
 from station.domain.outcome import Code, Disposition, Outcome, Stage
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, StageEnded, StageStarted
 from station.records.facts.unlocks import UnlockAnswerDue, UnlockUsed
@@ -60,6 +61,26 @@ async def test_the_end_of_a_stage_is_durable_in_one_append_with_the_beginning_of
         *between,
         [(StageEnded, Stage.CHECK)],
     ]
+
+
+async def test_a_hub_is_asked_once_what_it_holds_before_it_is_unlocked(bench: Bench, tmp_path: Path) -> None:
+    """The look that it is authorised by says where it stands, too; a look again is for what speaks against that."""
+    asked: list[str] = []
+
+    def noting(driver: Any) -> Any:
+        for question in ("state", "unlock"):
+            own = getattr(driver, question)
+
+            async def ask(*about: Any, question: str = question, answer: Any = own) -> Any:
+                asked.append(question)
+                return await answer(*about)
+
+            setattr(driver, question, ask)
+        return driver
+
+    async with ordered_hub(bench, tmp_path) as (at, _):
+        assert isinstance(await at.visit(PLACE, wrap=noting), Concluded)
+    assert asked[: asked.index("unlock")] == ["state"]
 
 
 async def test_an_upgrade_chain_is_one_attempt_of_two_steps(bench: Bench, tmp_path: Path) -> None:

@@ -22,6 +22,23 @@ async def test_values_replace_each_other_until_they_are_taken() -> None:
     assert await waiting == {"b": b"3"}
 
 
+async def test_what_changes_soon_after_a_taking_is_gathered_unless_somebody_waits_until_all_is_sent() -> None:
+    states = RetainedStates(gather_seconds=3600.0)
+    states.set("a", b"1")
+    assert await states.changes() == {"a": b"1"}, "the first is told at once"
+    states.set("a", b"2")
+    taking = asyncio.create_task(states.changes())
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert not taking.done()
+    states.set("a", b"3")
+    sent = asyncio.create_task(states.all_sent())
+    assert await taking == {"a": b"3"}
+    more = asyncio.create_task(states.changes())
+    await sent
+    more.cancel()
+
+
 async def test_everything_is_sent_again_to_a_broker_that_came_back() -> None:
     states = RetainedStates()
     states.send_all_again()

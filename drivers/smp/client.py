@@ -44,6 +44,7 @@ _LONGEST_BABBLE_SECONDS: Final = 1.0
 _HEADER_SIZE: Final = HEADER.size
 _OPERATION: Final = 0b111
 _VERSION: Final = 0b11
+_VERSION_2: Final = int(Version.V2)
 
 AnswerModel = TypeVar("AnswerModel", bound=BaseModel)
 Answer = tuple[int, int, int]
@@ -333,7 +334,7 @@ class SmpClient:
             first, _, length, group, sequence, command = HEADER.unpack_from(raw)
             if length != payload_size:
                 continue
-            if first >> VERSION_SHIFT & _VERSION == Version.V2:
+            if first >> VERSION_SHIFT & _VERSION == _VERSION_2:
                 self.version = Version.V2
             if (first & _OPERATION, group, command) != exchange.answer or exchange.done.done():
                 continue

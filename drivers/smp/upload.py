@@ -282,10 +282,10 @@ class Upload:
         window.answered(sequence, offset)
         if was_opening:
             self._openings = 0
-        if window.done:
+        if offset == self._size and window.done:
             self._finish(matches=fields.get("match", True) is True)
             return
-        if window.exhausted:
+        if window.setbacks and window.exhausted:
             raise self._stuck(f"was thrown back {window.setbacks} times to offset {offset}")
         if offset >= self._next_report or self._heard >= self._report_by:
             self._next_report = offset + self._size // _REPORTS

@@ -125,8 +125,8 @@ class Ledger:
         """
         try:
             return self._commit(appends)
-        except JournalFull:
-            # The next segment can be made anew: what room it takes is better used for what comes next.
+        except (JournalFull, NoDescriptors):
+            # The next segment can be made anew: what room and files it takes are better used for what comes next.
             if self._successor is not None:
                 self._drop_successor()
                 self._put_rotation_off()
@@ -171,12 +171,17 @@ class Ledger:
         try:
             yield
         except (sqlite3.Error, OSError, JournalFailed, EventRefused) as error:
-            self._put_off[what] = (
-                error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-            )
+            self._put_off[what] = self._why(error)
         else:
             if not until_done:
                 self._put_off.pop(what, None)
+
+    def _why(self, error: Exception) -> str:
+        """Say in words what was in the way. SQLite has one for whatever cannot be opened."""
+        short = journal_error(error, self._path) if isinstance(error, sqlite3.Error | OSError) else None
+        if isinstance(short, NoDescriptors):
+            return str(short)
+        return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
 
     def close(self) -> None:
         """Give the segment back."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from station.records.errors import JournalInDoubt
-from station.records.files import sync_file, sync_folder
+from station.records.files import open_folder, sync_file, sync_opened
 from station.records.tables import segment_statements
 
 Filled = TypeVar("Filled")
@@ -68,13 +68,14 @@ class SegmentInTheMaking:
         self.connection.execute("PRAGMA journal_mode = WAL")
         self.connection.close()
         sync_file(self._partial)
-        self._partial.rename(self.path)
-        try:
-            sync_folder(self.path.parent)
-        except OSError as error:
-            # It is not taken back: whoever reads may have gone on to it. And were it there at the next start, the rows
-            # that the old segment took from now on would be lost.
-            raise JournalInDoubt(self.path, error) from error
+        with open_folder(self.path.parent) as folder:
+            self._partial.rename(self.path)
+            try:
+                sync_opened(folder)
+            except OSError as error:
+                # It is not taken back: whoever reads may have gone on to it. And were it there at the next start, the rows
+                # that the old segment took from now on would be lost.
+                raise JournalInDoubt(self.path, error) from error
 
     def discard(self) -> None:
         """Leave nothing of it, unless the disk says no: the next start does. Without effect on one that is finished."""

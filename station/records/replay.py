@@ -29,7 +29,7 @@ from station.records.errors import (
 )
 from station.records.facts.events import Event
 from station.records.facts.journal import SegmentStarted, identities_of
-from station.records.files import sync_file, sync_folder
+from station.records.files import open_folder, sync_file, sync_opened
 from station.records.head import published_head_if_readable
 from station.records.moments import Clock
 from station.records.opening import SELECT_RAW_ROWS, append_row, check_published_head
@@ -105,8 +105,9 @@ def replay(folder: Path, clock: Clock, heard: Heard, *further: Event) -> Path:
             if source.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
                 raise JournalLocked(newest)
         sync_file(unfinished)
-        unfinished.rename(following)
-        sync_folder(folder)
+        with open_folder(folder) as opened:  # before the name is given
+            unfinished.rename(following)
+            sync_opened(opened)
     except UNREADABLE as error:
         raise journal_error(error, newest) from error
     except OSError as error:

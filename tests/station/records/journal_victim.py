@@ -73,7 +73,7 @@ def work_until(folder: Path, point: str) -> None:
             case "segment whole":
                 Path.rename = die  # type: ignore[method-assign,assignment]
             case "segment renamed":
-                making.sync_folder = die
+                making.sync_opened = die
             case "segment begun":
                 successor.Successor.finish = dying_after(successor.Successor.finish)
             case "taking over":

@@ -37,7 +37,7 @@ from station.records.facts import outbox
 from station.records.facts.journal import SegmentStarted
 from station.records.facts.orders import OrderClosed, orders
 from station.records.facts.outbox import MessagesAcknowledged, MessagesRepublished
-from station.records.files import sync_folder
+from station.records.files import sync_file, sync_opened
 from station.records.reader import JournalReader
 from station.records.rebuild import rebuild
 from station.records.segments import fold_log, segment_path, segment_paths
@@ -284,14 +284,14 @@ def test_a_segment_that_may_be_there_or_not_is_told_as_that(
     """Its name is not on the disk for certain, and readers have gone on to it: no row may go to the old one."""
 
     def failing(*_: object, **__: object) -> None:
-        broken.setattr("station.records.making.sync_folder", sync_folder)
+        broken.setattr("station.records.making.sync_opened", sync_opened)
         raise OSError(5, "Input/output error")
 
     with ledger_in(folder, segment_rows=3) as ledger:
         while not list(folder.glob("*.partial")):
             write(ledger, STARTED)
         with monkeypatch.context() as broken:
-            broken.setattr("station.records.making.sync_folder", failing)
+            broken.setattr("station.records.making.sync_opened", failing)
             if refused == "all":
                 broken.setattr(Path, "unlink", failing)
             with pytest.raises(JournalInDoubt):
@@ -351,6 +351,48 @@ def test_a_segment_that_cannot_be_opened_for_want_of_descriptors_is_opened_later
         write(ledger, STARTED)
         assert reader.waiting_messages(9) == ()
     verify(folder)
+
+
+def test_a_segment_for_whose_name_no_descriptor_is_left_is_given_up_and_begun_later(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The limit is met between the file and its folder: nothing of it may be named, or nobody knew what the disk kept."""
+
+    def synced_with_the_last(path: Path) -> None:
+        sync_file(path)
+        limit.enter_context(descriptors_left(0))
+
+    def write_to_the_end() -> None:
+        while not ledger.put_off and not segment_path(folder, 2).exists():
+            write(ledger, STARTED)
+
+    with ledger_in(folder, segment_rows=8) as ledger:
+        with monkeypatch.context() as patched, ExitStack() as limit:
+            patched.setattr("station.records.making.sync_file", synced_with_the_last)
+            write_to_the_end()
+        (why,) = ledger.put_off
+        assert why.startswith(f"no new segment could be begun (journal {folder}: no more file descriptors (")
+        assert [path.name for path in segment_paths(folder)] == [segment_path(folder, 1).name]
+        assert not list(folder.glob("*.partial*"))
+        next_segment(ledger, folder)
+        assert ledger.put_off == ()
+    verify(folder)
+    assert rebuild(folder).differing == ()
+
+
+def test_a_segment_in_the_making_is_given_up_for_the_descriptors_of_what_comes_next(folder: Path) -> None:
+    with ledger_in(folder, segment_rows=8) as ledger:
+        write(ledger, STARTED, *order_events("WO-1", hubs=2000))
+        while not list(folder.glob("*.partial")):
+            write(ledger, STARTED)
+        with descriptors_left(0), pytest.raises(NoDescriptors):
+            # SQLite keeps so much in a temporary file, in case it has to be taken back.
+            ledger.commit([order_events("WO-2", hubs=2000, first=2000)])
+        assert not list(folder.glob("*.partial*"))
+        while len(segment_paths(folder)) == 1:
+            write(ledger, STARTED)
+    verify(folder)
+    assert rebuild(folder).differing == ()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:

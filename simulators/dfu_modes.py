@@ -279,8 +279,14 @@ class DfuMode(DfuFace):
                 # The hub would be ready; only this machine's timers are late.
                 self._held = transfer
                 return
+            elif downloading:
+                self.state = DfuState.DNLOAD_IDLE
+            elif self._profile.manifestation_tolerant:
+                self.state = DfuState.IDLE
             else:
-                self.state = DfuState.DNLOAD_IDLE if downloading else DfuState.IDLE
+                # However late it is asked: its next state but one is the last that it can have (A.1, states 6 to 8).
+                self._patience_until = transfer.at
+                self.state = DfuState.MANIFEST
         self._tell_status(transfer, poll, self._string)
 
     def _take_block(self, transfer: Transfer) -> None:

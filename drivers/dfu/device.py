@@ -146,7 +146,10 @@ class DfuDevice:
             on_sent(offset + len(piece))
 
     def manifest(self, size: int, work: Work) -> None:
-        """Say that the firmware is complete, and wait until the device has taken it or talks no more."""
+        """Say that the firmware is complete, and wait until the device has taken it or talks no more.
+
+        Raises what the device's status says, MalformedAnswer for a state out of turn, and as `ControlPipe.dfu_out`.
+        """
         blocks = -(-size // self.functional.block_size)
         self._give(blocks, b"", work)
         if self.functional.manifestation_tolerant:
@@ -159,12 +162,17 @@ class DfuDevice:
                 return  # it waits for its reset, or went without waiting
             if reply.status is not DfuStatus.OK or reply.state is DfuState.DFU_ERROR:
                 raise self.failure(reply, work)
-            if reply.state is DfuState.DFU_MANIFEST_WAIT_RESET:
-                return
-            if reply.state is DfuState.DFU_MANIFEST:
-                work.pause(reply.poll_seconds)
-                return  # from now on it cannot talk
-            work.pause(_SHORTEST_POLL)
+            match reply.state:
+                # It has taken it; one that is idle is more tolerant than its descriptor says.
+                case DfuState.DFU_MANIFEST_WAIT_RESET | DfuState.DFU_IDLE:
+                    return
+                case DfuState.DFU_MANIFEST:
+                    work.pause(reply.poll_seconds)
+                    return  # from now on it cannot talk
+                case DfuState.DFU_MANIFEST_SYNC:
+                    work.pause(_SHORTEST_POLL)
+                case state:
+                    raise self._malformed(f"it is in {state.name} after a whole download", work)
 
     def upload(self, size: int, work: Work) -> bytes:
         """Read firmware back from an idle device: `size` bytes and up to a block more, or less if it has less.

@@ -16,6 +16,8 @@ from simulators.usbip.server import Port
 
 SOUND = "09210be80300041001"
 """A functional descriptor that says what can be."""
+NOT_TOLERANT = "092109e80300041001"
+"""One that says that its device talks no more after a download, until it is reset."""
 
 
 class Stranger:

@@ -473,7 +473,7 @@ def test_an_upload_has_a_last_deadline():
         crawl,
         make_image(200_000),
         window=1,
-        answer_seconds=0.5,
+        answer_seconds=1.0,
         slowness=1.0,
         upload_attempts=1,
     )

@@ -361,7 +361,7 @@ async def test_requests_and_answers_share_the_pool(tmp_path: Path, window: int, 
 
 
 async def test_a_request_that_leaves_no_buffer_for_its_answer_is_told_so(tmp_path: Path) -> None:
-    slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.003))
+    slow = build(flash=FlashTiming(erase_page=0.0, write_byte=0.01))
     profile, line = BufferProfile(buf_count=3), LineSettings(1_000_000, rtscts=True)
     async with rig_of(tmp_path, make_hub(hub_build=slow), profile=profile, line=line) as rig:
         slot = rig.slot(1, 1)

@@ -63,6 +63,7 @@ PROFILES = {
     "usual": DfuProfile(off_the_bus=0.02, manifestation=0.01),
     "needs-a-bus-reset": DfuProfile(off_the_bus=0.02, manifestation=0.01, will_detach=False),
     "not-tolerant": DfuProfile(off_the_bus=0.02, manifestation=0.01, manifestation_tolerant=False),
+    "not-tolerant-and-fast": DfuProfile(off_the_bus=0.02, manifestation=0.0, manifestation_tolerant=False),
     "no-upload-small-blocks": DfuProfile(
         off_the_bus=0.02, manifestation=0.01, can_upload=False, transfer_size=64
     ),

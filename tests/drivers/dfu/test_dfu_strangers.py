@@ -21,14 +21,16 @@ from pydfuutil.dfu_load import do_download
 
 from benches.processes import PATIENCE_SECONDS, running
 from benches.usb_bench import HUB, TARGET, TARGET_IMAGE, Authority, make_hub, open_bench
-from benches.usb_strangers import SOUND, Stranger, answer_noise, describe, keep_silent, stall
+from benches.usb_strangers import NOT_TOLERANT, SOUND, Stranger, answer_noise, describe, keep_silent, stall
 from drivers.dfu.device import DfuDevice
 from drivers.dfu.driver import DfuHubDriver
 from drivers.dfu.errors import FileNotForThisDevice
 from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port
+from drivers.dfu.protocol import DfuRequest, DfuState
 from drivers.dfu.settings import DfuSettings
 from drivers.dfu.usbip_backend import UsbIpBackend
+from drivers.dfu.work import Work
 from drivers.errors import (
     DriverError,
     HubAction,
@@ -116,6 +118,27 @@ async def test_pydfuutil_flashes_our_device() -> None:
         assert hub.layout.secondary.read(0, len(TARGET)) == TARGET
         await PlainDfuDevice(port).restart()
         assert find_image(hub.layout.primary).version_text == TARGET_IMAGE.version_text
+        await port.close()
+
+
+async def test_our_device_that_is_not_tolerant_waits_for_its_reset_however_late_it_is_asked() -> None:
+    profile = DfuProfile(
+        hub_commands=False, off_the_bus=0.02, manifestation=0.0, manifestation_tolerant=False
+    )
+    async with open_bench() as bench:
+        bench.seat(profile=profile)
+        await bench.until_on_the_bus()
+        port = await open_port("1-1", bench.settings())
+        await port.enter_dfu_mode(HubAction.FLASH, whoever)
+
+        def download(device: DfuDevice, work: Work) -> list[DfuState]:
+            device.become_idle(work)
+            device.download(TARGET, lambda _: None, work)
+            device.pipe.dfu_out(DfuRequest.DNLOAD, 0, b"", work)
+            return [device.status(work).state for _ in range(3)]
+
+        states = await port.run(HubAction.FLASH, 30, download)
+        assert states == [DfuState.DFU_MANIFEST, *[DfuState.DFU_MANIFEST_WAIT_RESET] * 2]
         await port.close()
 
 
@@ -220,6 +243,39 @@ async def test_what_is_no_hub_gets_one_clear_line(
         assert "1-1" in str(caught.value)
         assert "\n" not in str(caught.value)
         await driver.close()
+
+
+@pytest.mark.parametrize(
+    ("states", "says"),
+    [
+        ([State.DFU_MANIFEST_SYNC, State.DFU_IDLE], None),
+        ([State.DFU_MANIFEST_SYNC, State.DFU_MANIFEST], None),
+        ([State.DFU_MANIFEST_WAIT_RESET], None),
+        ([State.DFU_DOWNLOAD_IDLE], "in DFU_DNLOAD_IDLE after a whole download"),
+        ([State.DFU_UPLOAD_IDLE], "in DFU_UPLOAD_IDLE after a whole download"),
+    ],
+    ids=lambda value: None if value is None or isinstance(value, str) else "-".join(s.name for s in value),
+)
+async def test_a_device_that_says_it_cannot_talk_after_a_download_is_believed_where_it_does(
+    states: list[State], says: str | None
+) -> None:
+    left = iter(states)
+
+    def rule(transfer: Transfer) -> None:
+        is_status = transfer.setup.request == 3
+        transfer.complete(bytes((0, 0, 0, 0, next(left, states[-1]), 0)) if is_status else b"")
+
+    async with serve(["1-1"]) as server:
+        server.ports["1-1"].attach(describe(NOT_TOLERANT, triple=(0xFE, 1, 2)), Stranger(rule))
+        host, number = server.address
+        port = await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=number))
+        manifested = port.run(HubAction.FLASH, 30, lambda device, work: device.manifest(8, work))
+        if says is None:
+            await manifested
+        else:
+            with pytest.raises(MalformedAnswer, match=says):
+                await manifested
+        await port.close()
 
 
 async def test_devices_behind_a_usb_hub_at_the_place_are_named() -> None:

@@ -56,7 +56,8 @@ def _parser() -> argparse.ArgumentParser:
         "rig",
         help="run simulated jigs until told to stop",
         description="Runs jigs whose slots are ptys linked as DIR/jig1/slot1 and so on, or places such as 1-1 of a "
-        "USB/IP server on the loopback interface. Prints one line of JSON when it is ready. "
+        "USB/IP server on the loopback interface. Prints one line of JSON when it is ready. What the control socket "
+        "is asked to seat, unseat or spoil hubs: python -m pydoc simulators.control. "
         "Example: python -m simulators rig --dir /tmp/rig --jigs 1 --slots 2",
     )
     rig.add_argument(

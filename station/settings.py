@@ -137,6 +137,10 @@ class StationSettings(FileSettings):
         """Yield everything that takes a port, with its place."""
         for place, port in self.places():
             yield str(place), port
+        yield from self.ports_of_no_slot()
+
+    def ports_of_no_slot(self) -> Iterator[tuple[str, str]]:
+        """Yield the jigs' boards and scanners, with their places: no hub is ever there."""
         for jig in self.jigs:
             if jig.board is not None:
                 yield f"{jig.name} board", jig.board.port

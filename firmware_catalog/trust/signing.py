@@ -135,9 +135,14 @@ def sign(metadata: Metadata[Any], what: str, role: Role, signers: Iterable[Signe
                 metadata.sign(signer, append=True)
             except UnsignedMetadataError as error:
                 cause = error.__cause__
-                reason = str(cause) or type(cause).__name__
+                name = type(cause).__name__
+                if name.startswith("Pin"):  # python-pkcs11's names, whose errors have no words
+                    raise SigningKeyError(
+                        f"a key of {what} does not sign: its HSM refuses the PIN ({name})",
+                        "give the right one; nothing was changed",
+                    ) from error
                 raise SigningKeyError(
-                    f"a key of {what} does not sign: {reason}", "nothing was changed"
+                    f"a key of {what} does not sign: {str(cause) or name}", "nothing was changed"
                 ) from error
 
 

@@ -183,7 +183,7 @@ def import_cpl(
 ) -> None:
     """Import the Central Products List. Its columns are mapped in the configuration, if there is one.
 
-    A running station takes it over when its configuration is reloaded (SIGHUP).
+    A running station finds it within catalogue.refresh_seconds, or when its configuration is reloaded (SIGHUP).
 
     Example: reflash catalog import-cpl cpl.csv --products /var/lib/reflash/products.json
     """

@@ -106,7 +106,7 @@ def bind(
     known_jig([each.name for each in settings.jigs], jig)
     described = next(each for each in settings.jigs if each.name == jig)
     asyncio.run(_no_daemon(settings))
-    walk = _Walk(described, settings.journal_folder, among, seconds)
+    walk = _Walk(described, settings, among, seconds)
     known = sorted(described.slots) or range(1, (described.board.slots if described.board else MAX_SLOTS) + 1)
     bound = walk.through(slot or list(known))
     if not bound:
@@ -251,7 +251,9 @@ def _print_upkeep(
 class _Walk:
     """One walk through a jig's slots, with a person."""
 
-    def __init__(self, jig: JigSettings, journal_folder: Path, among: Path | None, seconds: float) -> None:
+    def __init__(
+        self, jig: JigSettings, station: StationSettings, among: Path | None, seconds: float
+    ) -> None:
         plugin = load_plugin(jig.driver)
         settings = driver_settings(plugin, jig)
         finder = place_finder(plugin, settings, among)
@@ -260,19 +262,22 @@ class _Walk:
                 f"the driver {jig.driver} does not say where hubs can be: write the slots' places into {jig.name} yourself"
             )
         self._jig = jig
-        self._journal_folder = journal_folder
-        self._surroundings = Surroundings(finder, plugin, settings, seconds)
+        self._journal_folder = station.journal_folder
+        self._seconds = seconds
+        of_no_slot = frozenset(same_place(port) for _, port in station.ports_of_no_slot())
+        self._surroundings = Surroundings(finder, plugin, settings, seconds, of_no_slot)
 
     def through(self, slots: list[int]) -> dict[int, str]:
         """Ask for a hub in each slot; return the places found."""
         bound: dict[int, str] = {}
+        typer.echo(
+            f"{self._jig.name}: leave the slots to be bound empty; looking for {self._seconds:g} s at what is there"
+        )
         try:
             before = self._look(slots)
         except PlaceUnavailable as error:
             raise UsageError(str(error)) from error
-        typer.echo(
-            f"{self._jig.name}: {len(before.sights)} places are in sight; leave the slots to be bound empty"
-        )
+        typer.echo(f"{self._jig.name}: places in sight: {len(before.sights)}")
         for number in slots:
             while True:
                 typer.echo(f"{self._jig.name} slot {number}: seat a hub, press enter (s: skip it, q: enough)")
@@ -326,7 +331,7 @@ async def _rows(settings: StationSettings) -> list[dict[str, Any]]:
     views, sentences = await _status(settings), Sentences(load(settings.language))
     rows: list[dict[str, Any]] = []
     unbound: dict[str, PlaceSight] = {}
-    bound = {same_place(place) for _, place in settings.places()}
+    bound = {same_place(place) for _, place in settings.ports()}
     for jig in settings.jigs:
         plugin = load_plugin(jig.driver)
         driver = driver_settings(plugin, jig)

@@ -24,7 +24,7 @@ Authority = Annotated[
 ]
 Days = Annotated[int, typer.Option(min=1, max=397, help="How long it is good.")]
 _TAKES: Final = (
-    "its own authority is better, where the site has one: it watches over its key, and over all of them"
+    "an authority that the site has already is better: it watches over its key, and over all that it issued"
 )
 
 

@@ -97,7 +97,7 @@ def list_tokens(config: ConfigOption = DEFAULT_CONFIG, as_json: JsonOption = Fal
         return
     print_table(
         ["program", "may", "made", "until"],
-        [{**row, "until": row["until"] or "it is revoked"} for row in rows],
+        [{**row, "until": row["until"] or "no end"} for row in rows],
     )
 
 

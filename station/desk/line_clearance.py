@@ -67,7 +67,8 @@ class LineClearance:
             )
         if act.actor.pseudonym is None:
             raise Invalid(
-                f"who clears {', '.join(names)} signs for it: sign on there, or say who answers for it (--by)"
+                f"who clears {', '.join(names)} signs for it: sign on there, or say who answers for it"
+                " (--by, as `reflash operators add NAME` printed)"
             )
         looks = await self._look(names)
         self._require_empty([each for look in looks.values() for each in look], declared)

@@ -68,7 +68,9 @@ class ShiftDesk:
 
     async def _sign(self, request: SignCheckList, act: Act) -> ShiftDone:
         if not self.settings.check_list:
-            raise Invalid("the configuration has no check list ([shift] check_list)")
+            raise Invalid(
+                "the configuration has no check list ([shift] check_list): nothing has to be signed"
+            )
         if act.actor.pseudonym is None:
             raise Invalid("who signs the check list answers for it: sign on, or say who does (--by)")
         names = tuple(each.what for each in self.settings.check_list)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from drivers.errors import DriverError
 from drivers.hub import DeviceIdentity, DriverPlugin
 from drivers.places import PlaceFinder, PlaceSight
+from drivers.topology import same_place
 
 _LEAST_SECONDS: Final = 1.0
 """So long at least the other places are waited for once a hub newly answers."""
@@ -41,6 +42,8 @@ class Surroundings:
     settings: BaseModel
     seconds: float
     """How long a hub may take to appear, and then to answer."""
+    of_no_slot: frozenset[str] = frozenset()
+    """Ports of boards and scanners, as `same_place` names them: seen, and asked nothing."""
 
     async def look(self, before: Look | None = None) -> Look:
         """Ask at every place, all at once, for a hub that answers.
@@ -57,6 +60,8 @@ class Surroundings:
         unusable: dict[str, str] = {}
         asking: dict[str, asyncio.Task[None]] = {}
         for sight in sights:
+            if same_place(sight.place) in self.of_no_slot:
+                continue
             if sight.hindrance is not None:
                 unusable[sight.place] = sight.hindrance
             elif sight.may_be_hub:

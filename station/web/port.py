@@ -18,7 +18,10 @@ class PortUnavailable(Exception):
 
 
 def take_port(host: str, port: int) -> socket.socket:
-    """Return a socket that has this port of this address, and does not listen yet. Raises PortUnavailable."""
+    """Return a socket that listens at this port of this address: who comes before it is served waits.
+
+    Raises PortUnavailable.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -27,6 +30,7 @@ def take_port(host: str, port: int) -> socket.socket:
         if family == socket.AF_INET6:
             taken.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         taken.bind((host, port))
+        taken.listen()
     except OSError as error:
         taken.close()
         why = _WHY.get(error.errno or 0, str(error.strerror or error))

@@ -128,6 +128,22 @@ def test_ctrl_c_before_anything_is_imported_ends_it_quietly() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (128 + signal.SIGINT, "", "")
 
 
+def test_a_folder_that_is_gone_is_told_in_one_line(tmp_path: Path) -> None:
+    called = (
+        "import os, sys\n"
+        "from station.program import main\n"
+        "os.rmdir(os.getcwd())\n"
+        "sys.argv = ['reflash', 'orders', 'list']\n"
+        "main()\n"
+    )
+    (folder := tmp_path / "gone").mkdir()
+    done = run([sys.executable, "-c", called], capture_output=True, text=True, cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert (
+        done.stderr == "reflash: the folder it was called in is gone, or closed to this user: cd to another\n"
+    )
+
+
 def test_the_program_that_is_installed_begins_there() -> None:
     pyproject = (Path(__file__).parents[3] / "pyproject.toml").read_text()
     assert 'reflash = "station.program:main"' in pyproject

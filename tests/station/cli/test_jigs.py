@@ -163,6 +163,18 @@ def test_a_port_that_is_another_slots_is_refused_and_nothing_is_written(
     assert config.read_text() == before
 
 
+def test_the_ports_of_boards_and_scanners_are_asked_for_no_hub(
+    reflash: Any, bind: Any, bench: Bench, config: Path
+) -> None:
+    port = bench.port(slot(4))
+    config.write_text(f'{config.read_text()}[jigs.scanner]\nport = "{port}"\n')
+    said = bind(seating(bench, 4), lambda: "q\n")
+    assert "jig1 slot 1: no hub newly answers anywhere; check how it sits" in said.out
+    assert said.code == 1
+    rows = reflash("jigs", "list", "--config", config, "--json").json
+    assert port not in [row["place"] for row in rows]
+
+
 def test_what_cannot_be_bound_is_said_before_anybody_seats_a_hub(
     reflash: Any, bench: Bench, config: Path, tmp_path: Path
 ) -> None:
@@ -178,7 +190,7 @@ def test_what_cannot_be_bound_is_said_before_anybody_seats_a_hub(
     ):
         said = reflash("jigs", "bind", *options, "--config", config)
         assert said.code == 2
-        assert complaint in said.complaint
+        assert complaint in said.err
 
 
 def test_the_list_shows_each_place_and_what_is_there(reflash: Any, bench: Bench, config: Path) -> None:

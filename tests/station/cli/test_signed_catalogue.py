@@ -307,7 +307,7 @@ def test_keys_in_an_hsm_and_a_wrong_pin(
     assert "environment variable REFLASH_HSM_PIN is empty; put the PIN there" in said.refused
     monkeypatch.setenv("REFLASH_HSM_PIN", "wrong")
     said = owner.do("init", *keys)
-    assert "PinIncorrect; nothing was changed" in said.refused
+    assert "its HSM refuses the PIN (PinIncorrect); give the right one; nothing was changed" in said.refused
     assert not (tmp_path / "catalogue" / "metadata").exists()
     monkeypatch.setenv("REFLASH_HSM_PIN", PIN)
     assert owner.do("init", *keys).code == 0

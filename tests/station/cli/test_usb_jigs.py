@@ -120,7 +120,7 @@ async def test_each_slot_is_bound_to_where_a_hub_appears_and_the_comments_stay(a
         await bench.until_on_the_bus("1-1")
         said = await desk.bind(lambda: bench.seat("1-2.2", serial=2), lambda: bench.seat("1-4", serial=3))
         assert said.code == 0, said
-        assert "jig1: 1 places are in sight; leave the slots to be bound empty" in said.out
+        assert "jig1: places in sight: 1\n" in said.out
         assert f"jig1 slot 1: hub {chf_of(2)} answers at usb:1-2.2" in said.out
         assert f"jig1 slot 2: hub {chf_of(3)} answers at usb:1-4" in said.out
         assert f"wrote {desk.config}: slot 1, slot 2 of jig1" in said.out
@@ -187,7 +187,7 @@ async def test_what_cannot_be_looked_at_is_said_before_anybody_seats_a_hub(
     async with at_desk({1: "1-1"}) as desk:
         desk.config.write_text(re.sub(r'"usbip_port" = \d+', '"usbip_port" = 1', desk.config.read_text()))
         nobody = "no USB/IP server answers at 127.0.0.1:1: start it, or correct usbip_host and usbip_port"
-        assert (await desk.bind()).complaint == nobody
+        assert (await desk.bind()).err == f"reflash: {nobody}\n"
         assert (await desk.list("--json")).json[0]["hindrance"] == nobody
         refused = await desk.bind(options=("--among", tmp_path))
         assert refused.complaint == f"{tmp_path}: the driver dfu has no serial ports; leave --among out"

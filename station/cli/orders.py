@@ -86,7 +86,7 @@ def import_order(
 ) -> None:
     """Read a work order whole, or not at all.
 
-    Example: reflash orders import WO-2031.csv --jig jig1 --jig jig2 --trays-empty --by op-1a2b3c4d
+    Example: reflash orders import WO-2031.csv --jig jig1 --trays-empty --by op-1a2b3c4d
     """
     asking = asker(config, desk, by)
     jigs = [known_jig(asking.at.jigs, name) for name in jig or ()]

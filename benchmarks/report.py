@@ -89,9 +89,11 @@ _LIMITS: Final = {
     (
         "upload",
         "cpu_ratio_to_peer",
-    ): "an answer costs its wake-up more than its work, so ports in the middle of their uploads are read together; what is left of a chunk "
-    "is its two system calls, which wake the other end, and the driver. Each hub is also asked four questions around its image "
-    "(raw framing: twice each), which smpclient does not ask, and over raw framing smpclient has no base64 to make",
+    ): "an answer costs its wake-up more than its work, so ports in the middle of their uploads are read together (some 0.1 wake-ups a chunk "
+    "with 24 slots), and a tenth of a chunk's calls went twice (`make guard`); of what is left a quarter is one read, one write and waiting "
+    "(`python -m benchmarks profile`), and nothing else has more than a fifteenth. Each hub is also asked four questions around its image (raw "
+    "framing: twice each), which smpclient does not ask, and over raw framing smpclient has no base64 to make: a chunk costs it a third to two "
+    "fifths less there, and this driver a quarter",
     (
         "upload",
         "ratio_to_peer",

@@ -163,8 +163,10 @@ class McubootDevice:
 
         def tell(progress: FlashProgress) -> None:
             nonlocal furthest
-            furthest = max(furthest, progress.sent)
-            on_progress(FlashProgress(furthest, progress.size))
+            if progress.sent < furthest:
+                progress = FlashProgress(furthest, progress.size)
+            furthest = progress.sent
+            on_progress(progress)
 
         async def write() -> None:
             await Upload(self.client, image, parameters, tell, is_there, holds).run()

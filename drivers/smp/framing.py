@@ -89,7 +89,7 @@ class FrameDecoder:
     def __init__(self, largest_packet: int) -> None:
         self._largest = largest_packet + 2
         self._rest = b""
-        self._packet = bytearray()
+        self._packet = b""
         self._length = 0
         self.damaged = 0
         """Packets and lines dropped because they were cut, too long, or failed base64, length or CRC."""
@@ -127,7 +127,6 @@ class FrameDecoder:
         if start >= 0:
             if self._length:
                 self.damaged += 1
-            self._packet.clear()
             self._length = 0
             text = self._text(line[start + 2 :])
             if text is None or len(text) < 2:
@@ -137,7 +136,7 @@ class FrameDecoder:
             if not 2 < self._length <= self._largest:
                 self._drop()
                 return None
-            self._packet += text[2:]
+            self._packet = text[2:]
         elif self._length:
             start = line.rfind(FURTHER)
             if start < 0:
@@ -155,9 +154,8 @@ class FrameDecoder:
         if len(self._packet) > self._length or crc_hqx(self._packet, 0):
             self._drop()
             return None
-        packet = bytes(self._packet[:-2])
         self._length = 0
-        return packet
+        return self._packet[:-2]
 
     def _text(self, encoded: bytes) -> bytes | None:
         try:

@@ -18,7 +18,7 @@ from station.desk.refusals import RefusalCode, Refused, unfit
 from station.desk.rights import MAY
 from station.domain.config_error import ConfigError
 from station.orders.errors import OrderError
-from station.records.errors import EventRefused, JournalError
+from station.records.errors import EventRefused, JournalError, JournalHeldUp
 from station.unlocking.key_file import UnlockKeyError
 
 _WRONG_INPUT: Final = (
@@ -77,6 +77,7 @@ def _tell_of_the_system(error: OSError) -> int:
 
 
 def _complain(error: Exception | str, exit_code: int) -> int:
-    for line in str(error).splitlines():
+    told = error.to_who_asked if isinstance(error, JournalHeldUp) else str(error)
+    for line in told.splitlines():
         print(f"reflash: {line}", file=sys.stderr)  # noqa: T201 - a command's own voice
     return exit_code

@@ -244,7 +244,7 @@ class Desk:
             if not isinstance(error, JournalHeldUp) and not self._journal_failed.done():
                 self._journal_failed.set_exception(error)
                 self._journal_failed.exception()  # seen, also if nobody waits for it
-            return Unavailable(str(error))
+            return Unavailable(error.to_who_asked if isinstance(error, JournalHeldUp) else str(error))
         if (short := shortage_in(error)) is not None:
             _log.error("request failed", request=what, reason=short)
             return Unavailable(short)

@@ -21,6 +21,7 @@ from station.records.errors import (
     UNREADABLE,
     AnotherStation,
     JournalFailed,
+    JournalFull,
     JournalInUse,
     SegmentMissing,
     journal_error,
@@ -262,6 +263,8 @@ def _copied(
         sync_folder(partial)
         (put or (lambda copy: copy.rename(destination)))(partial)
         sync_folder(destination.parent)
+    except JournalFull as error:
+        raise JournalFull(destination) from error  # nobody knows the copy by its own name
     except OSError as error:
         raise journal_error(error, destination) from error
     finally:

@@ -27,6 +27,8 @@ _HOW_TO_GO_ON: Final = (
     "backup (reflash journal restore) or start an empty journal"
 )
 
+_GOES_ON: Final = "work goes on by itself then"
+
 _LOOK_AT_THE_DISK: Final = "check that its disk is mounted, writable and sound (reflash doctor)"
 
 
@@ -247,6 +249,11 @@ class JournalInDoubt(JournalError):
 class JournalHeldUp(JournalFailed):
     """The journal lacks something for now. Nothing was written; it works again once that is there."""
 
+    @property
+    def to_who_asked(self) -> str:
+        """The line for who asked for one thing: a station at work goes on by itself, that was not done and is asked for again."""
+        return str(self).replace(_GOES_ON, "then do this again")
+
 
 class NoDescriptors(JournalHeldUp):
     """The journal needs one more file, and this process can open none."""
@@ -260,8 +267,7 @@ class JournalLocked(JournalHeldUp):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"journal {path} is locked by another program: close whatever has it open (fuser {path}); "
-            "work goes on by itself then"
+            f"journal {path} is locked by another program: close whatever has it open (fuser {path}); {_GOES_ON}"
         )
 
 
@@ -269,9 +275,7 @@ class JournalFull(JournalHeldUp):
     """No room is left on the journal's disk."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(
-            f"no room for the journal {folder}: free some disk space, work goes on by itself then"
-        )
+        super().__init__(f"no room for the journal {folder}: free some disk space, {_GOES_ON}")
 
 
 NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}

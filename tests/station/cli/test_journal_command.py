@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from benches.conducting import conducting
+from benches.mounts import where_it_may_mount
 from benches.station_bench import Bench, StockHub, import_order, order_csv, slot
 from benches.station_config import write_config
 from station.records.segments import segment_paths
@@ -89,6 +91,35 @@ def test_tables_that_the_events_do_not_say_are_found_and_repaired(
     )
     assert reflash("journal", "rebuild", "--repair", *at).out.startswith("the tables are what ")
     assert reflash("journal", "rebuild", *at, "--json").json["differing"] == []
+
+
+ONE_COMMAND = """
+import sys
+from station.cli import main
+
+sys.stderr = sys.stdout
+sys.argv = ["reflash", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as ended:
+    print(ended.code)
+"""
+
+
+def test_a_restore_that_finds_no_room_says_what_is_so_of_a_command(
+    at: tuple[str, Path], tmp_path: Path, hubs: list[StockHub], reflash: Any
+) -> None:
+    """A station at work goes on by itself; whoever restores has to do it again."""
+    copy, state = tmp_path / "copy", tmp_path / "state"
+    reflash("journal", "backup", copy, *at)
+    reflash("journal", "set-aside", *at)
+    arguments = f"journal restore {copy} {at[0]} {at[1]}"
+    script = f'mount -t tmpfs -o size=300k tmpfs {state} && exec {sys.executable} -c "$0" {arguments}'
+    said, code = where_it_may_mount(script, ONE_COMMAND)
+    assert said == (
+        f"reflash: no room for the journal {state / 'journal'}: free some disk space, then do this again"
+    )
+    assert code == "1"
 
 
 def test_a_backup_replaces_a_journal_that_was_set_aside(

@@ -21,6 +21,7 @@ from inventory.web.callers import Callers
 from inventory.web.looking import looking
 from inventory.web.metrics import CONTENT_TYPE, figures
 from inventory.web.settings import WebSettings
+from station.web.port import PortUnavailable, take_port
 
 _MOST_CONNECTIONS: Final = 50
 _MOST_BYTES: Final = 4 << 20
@@ -103,7 +104,7 @@ def problem(status: int, title: str, detail: str | None = None, **more: Any) -> 
 
 
 def serve(settings: WebSettings, database: Database, requests: RequestSettings | None, clock: Clock) -> None:
-    """Answer until stopped. Raises WrongInput for tokens that cannot be used."""
+    """Answer until stopped. Raises WrongInput for tokens that cannot be used, and InventoryError for a port that cannot be had."""
     app = web_app(database, Callers(settings.tokens), requests, clock)
     config = uvicorn.Config(
         app,
@@ -115,4 +116,9 @@ def serve(settings: WebSettings, database: Database, requests: RequestSettings |
         limit_concurrency=_MOST_CONNECTIONS,
         timeout_graceful_shutdown=5,
     )
-    uvicorn.Server(config).run()
+    try:
+        taken = take_port(settings.host, settings.port)
+    except PortUnavailable as error:
+        raise InventoryError(f"[web]: {error}") from error
+    with taken:
+        uvicorn.Server(config).run([taken])

@@ -190,3 +190,18 @@ def test_nobody_asks_without_a_token_and_what_is_wrong_is_told_as_a_problem(
     with pytest.raises(WrongInput, match="holds the token of"):
         Callers(tokens)
     assert "has no [web]" in desk(group="serve", code=2)
+
+
+@pytest.mark.parametrize(("program", "table"), [("serve", "web"), ("pages", "pages")])
+def test_a_port_that_another_program_has_is_one_line_that_says_what_to_do(
+    desk: Desk, tokens: tuple[TokenSettings, ...], program: str, table: str
+) -> None:
+    asking = f'tokens = [{{name = "erp", file = "{tokens[0].file}"}}]\n' if table == "web" else ""
+    with socket.create_server(("127.0.0.1", 0)) as theirs, desk.config.open("a") as config:
+        port = theirs.getsockname()[1]
+        config.write(f"[{table}]\nport = {port}\n{asking}")
+        config.flush()
+        assert desk(group=program, code=1) == (
+            f"reflash inventory: [{table}]: port {port} of 127.0.0.1: another program has it: stop that one (ss -ltnp names it), "
+            "or choose another port\n"
+        )

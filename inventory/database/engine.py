@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Self
+from typing import Any, Final, NoReturn, Self
 
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, create_engine, event, exc, make_url, text
+from sqlalchemy import URL, Connection, Transaction, create_engine, event, exc, make_url, text
 
 from inventory.database.migrating import alembic_configuration, newest_revision
 from inventory.errors import InventoryError, WrongInput
@@ -22,6 +22,10 @@ _WRITERS: Final = 0x7265666C_61736801
 
 class DatabaseUnavailable(InventoryError):
     """The database does not do it now: it cannot be reached, is full, busy, or went away. Another try may do."""
+
+
+class PerhapsWritten(DatabaseUnavailable):
+    """The connection was lost as it was written for good: it may stand there or not."""
 
 
 class WrongRevision(InventoryError):
@@ -46,6 +50,8 @@ class Database:
         if self.is_sqlite:
             event.listen(self._engine, "connect", _as_sqlite_is_used_here)
             event.listen(self._engine, "begin", _begin)
+        self._was_current = False
+        """The tables were of this program's version when it began: they may be brought up to another while it runs."""
         self._writer = self._engine.execution_options(**{_WRITING: True})
 
     def __enter__(self) -> Self:
@@ -66,18 +72,19 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Read, all of one moment. Raises DatabaseUnavailable."""
+        """Read, all of one moment. Raises DatabaseUnavailable, and WrongRevision once the tables were brought up to another version."""
         with self._told(), self._engine.connect() as connection, connection.begin():
             if not self.is_sqlite:
                 connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+            self._require_still_current(connection)
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """Write, all of it or nothing; in PostgreSQL beside others who do, and never beside `write_alone`.
 
-        What is read here may be another when it is written: a write has to say what it builds on. Raises DatabaseUnavailable: after
-        that, even so, it may have been written.
+        What is read here may be another when it is written: a write has to say what it builds on. Raises as `read`, and
+        PerhapsWritten where it may have been written all the same.
         """
         with self._writing("pg_advisory_xact_lock_shared") as connection:
             yield connection
@@ -97,7 +104,17 @@ class Database:
         """Raise WrongRevision unless the tables are of this version of the program."""
         found = self.revision()
         if found == newest_revision():
+            self._was_current = True
             return
+        self._refuse(found)
+
+    def _require_still_current(self, connection: Connection) -> None:
+        if self._was_current:
+            found = connection.scalar(text("SELECT version_num FROM alembic_version"))
+            if found != newest_revision():
+                self._refuse(found)
+
+    def _refuse(self, found: str | None) -> NoReturn:
         if found is not None:
             self.require_known(found)
         raise WrongRevision(
@@ -114,10 +131,23 @@ class Database:
 
     @contextmanager
     def _writing(self, lock: str) -> Iterator[Connection]:
-        with self._told(), self._writer.begin() as connection:
+        with self._told(), self._writer.connect() as connection, connection.begin() as transaction:
             if not self.is_sqlite:
                 connection.execute(text(f"SELECT {lock}(:name)"), {"name": _WRITERS})
+            self._require_still_current(connection)
             yield connection
+            self._commit(transaction)
+
+    def _commit(self, transaction: Transaction) -> None:
+        try:
+            transaction.commit()
+        except exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            raise PerhapsWritten(
+                f"{self.name}: the connection was lost as it was written ({_in_one_line(error)}), so that it may stand there: "
+                "look before you do it again"
+            ) from error
 
     @contextmanager
     def _told(self) -> Iterator[None]:

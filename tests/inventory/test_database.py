@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from benches.looking import until
 from benches.postgres import somebody_waits
-from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
+from inventory.database.engine import Database, DatabaseUnavailable, PerhapsWritten, WrongRevision
 from inventory.database.every_table import METADATA
 from inventory.database.migrating import alembic_configuration
 from inventory.database.notice_tables import notice_acts
@@ -49,6 +50,45 @@ def test_a_database_of_a_newer_version_or_none_yet_is_refused_in_a_line_that_say
         pytest.raises(WrongRevision, match="reflash inventory database upgrade"),
     ):
         empty.require_current()
+
+
+def test_a_program_at_work_neither_reads_nor_writes_once_the_tables_are_of_another_version(
+    database: Database, url: str
+) -> None:
+    database.require_current()
+    with Database(url) as upgrading, upgrading.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of_2031'"))
+    for access in (database.read, database.write, database.write_alone):
+        with pytest.raises(WrongRevision, match=r"newer version .*of_2031.*install that version"), access():
+            raise AssertionError("it was let in")
+
+
+@pytest.mark.parametrize("url", ["postgresql"], indirect=True)
+def test_a_connection_that_is_lost_as_it_is_written_says_that_it_may_stand_there(
+    database: Database, url: str
+) -> None:
+    row = {"digest": "d", "what": "w", "line": "l", "found": text("CURRENT_TIMESTAMP")}
+
+    def cut(connection: Connection) -> None:
+        own = connection.scalar(text("SELECT pg_backend_pid()"))
+        with Database(url) as other, other.read() as hand:
+            hand.execute(text("SELECT pg_terminate_backend(:own, 60000)"), {"own": own})
+
+    def find(connection: Connection) -> None:
+        connection.execute(insert(findings).values(**row))
+
+    def written(*steps: Callable[[Connection], None]) -> None:
+        with database.write() as connection:
+            for step in steps:
+                step(connection)
+
+    with pytest.raises(PerhapsWritten, match=r"so that it may stand there: look before you do it again$"):
+        written(find, cut)
+    with pytest.raises(DatabaseUnavailable) as before:
+        written(cut, find)
+    assert type(before.value) is DatabaseUnavailable, "it was not written for certain"
+    with database.read() as connection:
+        assert connection.execute(select(findings)).all() == []
 
 
 @pytest.mark.parametrize("url", ["nonsense", "mysql://somewhere/else", "sqlite://", "sqlite:///:memory:"])

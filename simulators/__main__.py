@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
 import json
 import os
 import selectors
@@ -304,7 +305,7 @@ _INPUT_ERRORS = (
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command. Returns 0, or 2 for wrong use or input."""
+    """Run one command. Returns 0, 1 for a port that another program has, or 2 for wrong use or input."""
     options = _parser().parse_args(arguments)
     try:
         match options.command:
@@ -330,6 +331,13 @@ def main(arguments: list[str] | None = None) -> int:
     except _INPUT_ERRORS as error:
         sys.stderr.write(f"python -m simulators: {error}\n")
         return _WRONG_INPUT
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        sys.stderr.write(
+            f"python -m simulators: another program has the port ({error}): stop that one (ss -ltnp names it), or choose another\n"
+        )
+        return 1
     return 0
 
 

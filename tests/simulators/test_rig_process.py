@@ -321,6 +321,18 @@ def test_an_unknown_fault_in_a_file_is_refused(tmp_path: Path, capsys: pytest.Ca
     assert line.startswith(f"python -m simulators: {path}: fault 1: unknown fault 'gremlins'; known are ")
 
 
+def test_a_port_that_another_program_has_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as theirs:
+        port = theirs.getsockname()[1]
+        assert main(["upstream", "--dir", str(tmp_path), "--port", str(port)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("python -m simulators: another program has the port (")
+    assert str(port) in line
+    assert line.endswith("stop that one (ss -ltnp names it), or choose another")
+
+
 def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").touch()
     assert "cannot be made" in refuse(capsys, "rig", "--dir", tmp_path / "file" / "rig")

@@ -50,6 +50,7 @@ from station.domain.slot_name import SlotName
 from station.kernel_clock import read_clock
 from station.records.errors import AttemptHasResult, NotAsExpected
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
+from station.records.facts.events import Event
 from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
 from station.records.facts.orders import ListedElsewhere, jig_order, listed_elsewhere
 from station.records.journal import Journal
@@ -177,12 +178,12 @@ class Conductor:
         )
         # First what needs no answer of the hub: one that is not on the order is not even booted.
         decision: Decision | None = against_order(question)
-        seen: HubState | None = None
+        state: HubState | None = None
         if decision is None:
-            hub, state = await look(visit)
-            if isinstance(state, LeftOpen | Failed):
-                return await self._end(hub, opened, state, None, {}, history)
-            visit, question, seen = replace(visit, hub=hub), replace(question, hub=hub), state
+            hub, told = await look(visit)
+            if isinstance(told, LeftOpen | Failed):
+                return await self._end(hub, opened, told, None, {}, history)
+            visit, question, state = replace(visit, hub=hub), replace(question, hub=hub), told
             decision = await apart("authorise", partial(authorise, question, state, self._catalogue()))
         if isinstance(decision, Rejected) and decision.code is Code.ALREADY_PASSED:
             looked = await look_again(self._journal, visit, decision, history, opened.order)
@@ -202,16 +203,15 @@ class Conductor:
             rejected = await permission.refusal(hub, untouched=True)
             if rejected is not None:
                 return await self._end(hub, opened, rejected, None, {}, history)
-            await self._journal.append(AttemptPlanned(attempt=opened.attempt, steps=plan.targets))
         sequence = self._sequence(visit, opened, plan, permission, {}, untouched=True)
         if isinstance(decision, AlreadyCurrent):
             ending = await sequence.check_current()
             done = decision if isinstance(ending, Passed) else ending
             return await self._finish(visit, opened, plan, sequence, done, history, {})
-        # Where the hub stands is its own word, also at the first look: it may hold the image already.
-        ending = await sequence.recover(
-            Position(0, Stage.UNLOCK), None if seen is None else classify(plan, hub, seen)
-        )
+        if state is None:
+            raise AssertionError("only a hub that was looked at is authorised")
+        planned = AttemptPlanned(attempt=opened.attempt, steps=plan.targets)
+        ending = await sequence.begin(planned, classify(plan, hub, state))
         return await self._finish(visit, opened, plan, sequence, ending, history, {})
 
     async def _take_up(self, visit: Visit, interrupted: OpenAttempt) -> Concluded | LeftOpen | StillSeated:
@@ -361,7 +361,7 @@ class Conductor:
         for stage, more in sequence.seconds.items():
             seconds[stage] += more
         opened = _with_label(opened, visit)
-        return await self._end(sequence.hub, opened, ending, plan.last.target, seconds, history)
+        return await self._end(sequence.hub, opened, ending, plan.last.target, seconds, history, sequence.due)
 
     async def _end(
         self,
@@ -371,12 +371,13 @@ class Conductor:
         target: StepTarget | None,
         seconds: Mapping[Stage, float],
         history: HubHistory,
+        due: tuple[Event, ...] = (),
     ) -> Concluded | LeftOpen:
-        """Make the end durable: a result, or that the hub has to be found."""
+        """Make the end durable, and what else is due: a result, or that the hub has to be found."""
         if isinstance(ending, LeftOpen):
-            await self._journal.append(HubLost(attempt=opened.attempt, stage=ending.stage))
+            await self._journal.append(*due, HubLost(attempt=opened.attempt, stage=ending.stage))
             return ending
-        closed = await self._close(opened, ending, target, seconds, history, last_seen)
+        closed = await self._close(opened, ending, target, seconds, history, last_seen, due)
         return Concluded(*closed, last_seen)
 
     async def _close(
@@ -387,6 +388,7 @@ class Conductor:
         seconds: Mapping[Stage, float],
         history: HubHistory,
         last_seen: DeviceIdentity | None,
+        due: tuple[Event, ...] = (),
     ) -> tuple[AttemptClosed, datetime]:
         finished, failed = read_clock(), failed_by_itself(history)
         while True:
@@ -402,7 +404,7 @@ class Conductor:
                 station_version=self._station_version,
             )
             try:
-                *_, recorded = await self._journal.append(worker.expectation, event)
+                *_, recorded = await self._journal.append(worker.expectation, *due, event)
             except NotAsExpected:
                 continue  # somebody signed on or off in that very moment: the result is theirs who are there now
             return event, recorded.utc

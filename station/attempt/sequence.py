@@ -39,7 +39,8 @@ from station.attempt.recovery import GiveUp, KeepOpen, Resume, Settle, decide
 from station.attempt.settling import MAX_SETTLING_BOOTS, keeps_untried, settle
 from station.domain.outcome import Code, Stage
 from station.domain.position import Position
-from station.records.facts.attempts import StageEnded, StageStarted
+from station.records.facts.attempts import AttemptPlanned, StageEnded, StageStarted
+from station.records.facts.events import Event
 from station.records.facts.unlocks import UnlockAnswerDue, UnlockAnswerVoid, UnlockUsed
 
 BOOTS_OF_A_LOOP: Final = 3
@@ -62,36 +63,44 @@ class Sequence:
         self._boots_ordered = 0
         self.hub = parts.hub
         """The hub as it last identified itself."""
+        self.due: tuple[Event, ...] = ()
+        """What is to be recorded before anything else is done, and so with whatever is recorded next: a stage's beginning, or
+        the result of a hub that passed. One append is as durable as two, and keeps the hub waiting once."""
         self.seconds: defaultdict[Stage, float] = defaultdict(float)
         """Time spent in each stage, tries added up, seconds."""
 
     async def run(self, start: Position) -> Ending:
         """Go from `start` to the end. Journal failures and cancellation pass through; nothing else does."""
         position: Position | None = start
-        ended: tuple[StageEnded, ...] = ()
         while position is not None:
             try:
-                ended = (await self._stage(position, *ended),)
+                await self._stage(position)
             except (DriverError, StageFault) as error:
                 ending = await self._after_failure(position, error)
                 if not isinstance(ending, Position):
                     return ending
-                position, ended = ending, ()
+                position = ending
             else:
                 if position.stage is Stage.CHECK:
-                    await self._parts.journal.append(*ended)
                     return Passed(self.hub.firmware)
                 position = self._parts.plan.following(position)
         raise AssertionError("a plan ends with check")
 
-    async def recover(self, reached: Position, seen: Probe | None = None) -> Ending:
-        """Look at the hub and take an interrupted attempt up again, from wherever the hub really is.
+    async def begin(self, planned: AttemptPlanned, seen: Probe) -> Ending:
+        """Begin a planned attempt from where the hub was seen to stand only just. It may hold the image already.
 
-        `seen` is what was found only just: where it says how to go on, the hub is not looked at again. Each stage insists on this
-        very hub before anything else; whatever speaks against it has to be seen here.
+        Where that says how to go on the hub is not looked at again, for each stage insists on this very hub before anything
+        else; what speaks against going on has to be seen here.
         """
-        if seen is not None and isinstance(known := decide(reached, seen, present=True), Resume):
+        reached = Position(0, Stage.UNLOCK)
+        if isinstance(known := decide(reached, seen, present=True), Resume):
+            self.due = (planned,)
             return await self.run(known.position)
+        await self._parts.journal.append(planned)
+        return await self.recover(reached)
+
+    async def recover(self, reached: Position) -> Ending:
+        """Look at the hub and take an interrupted attempt up again, from wherever the hub really is."""
         position = await self._look_and_decide(reached, None)
         return await self.run(position) if isinstance(position, Position) else position
 
@@ -100,7 +109,7 @@ class Sequence:
         position = Position(len(self._parts.plan.steps) - 1, Stage.CHECK)
         while True:
             try:
-                ended = await self._stage(position)
+                await self._stage(position)
             except DriverError as error:
                 if failure.leaves_open(error, present=self._parts.present()):
                     return LeftOpen(position.stage, failure.why_left_open(error))
@@ -111,15 +120,10 @@ class Sequence:
                 with suppress(DriverError):  # the next look tells
                     await self._reboot()
             else:
-                await self._parts.journal.append(ended)
                 return Passed(self.hub.firmware)
 
-    async def _stage(self, position: Position, *before: StageEnded) -> StageEnded:
-        """Do one stage between its two journal rows; return the second one.
-
-        That has to be recorded before anything else is done: with the first row of the stage that follows, as `before`,
-        since the one append is as durable as two and keeps the hub waiting once. Of a stage that fails it is recorded here.
-        """
+    async def _stage(self, position: Position) -> None:
+        """Do one stage between its two journal rows. The second one is `due` where the stage went well."""
         parts, stage = self._parts, position.stage
         parts.on_progress(Progress(position, steps=len(parts.plan.steps)))
         started = StageStarted(
@@ -128,19 +132,21 @@ class Sequence:
             step=position.step,
             try_number=self._failures[position] + 1,
         )
-        await parts.journal.append(*before, started)
+        await self._append(started)
         begun = time.monotonic()
         try:
             await self._act(position)
         except DriverError as error:
-            await parts.journal.append(
-                self._ended(position, begun, failure.code_of(error, stage), str(error))
-            )
+            await self._append(self._ended(position, begun, failure.code_of(error, stage), str(error)))
             raise
         except StageFault as fault:
-            await parts.journal.append(self._ended(position, begun, fault.code, fault.detail))
+            await self._append(self._ended(position, begun, fault.code, fault.detail))
             raise
-        return self._ended(position, begun)
+        self.due = (self._ended(position, begun),)
+
+    async def _append(self, event: Event) -> None:
+        due, self.due = self.due, ()
+        await self._parts.journal.append(*due, event)
 
     def _ended(
         self, position: Position, begun: float, code: Code | None = None, detail: str | None = None

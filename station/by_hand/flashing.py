@@ -39,6 +39,7 @@ from station.records.facts.attempts import (
     StageEnded,
     StageStarted,
 )
+from station.records.facts.events import Event
 from station.records.journal import Journal
 from station.texts.results import what_happened
 from station.texts.texts import ENGLISH
@@ -143,6 +144,7 @@ async def flash_by_hand(
     plan = AttemptPlan((PlannedStep(request.image),))
     await journal.append(AttemptPlanned(attempt=opened.attempt, steps=(plan.last.target,)))
     ending: Passed | Failed | Rejected
+    due: tuple[Event, ...] = ()
     if hub is None:
         ending, seconds = await _flash_plain(opened.attempt, device, journal, request.image, on_progress)
     else:
@@ -170,7 +172,7 @@ async def flash_by_hand(
             {},
         )
         outcome = await sequence.recover(Position(0, Stage.UNLOCK))
-        seconds = dict(sequence.seconds)
+        seconds, due = dict(sequence.seconds), sequence.due
         if isinstance(outcome, LeftOpen):
             code = _OUT_OF_REACH.get(outcome.why, Code.NO_ANSWER)
             ending = Failed(outcome.stage, code, None, None, "was left as nobody knows")
@@ -187,7 +189,7 @@ async def flash_by_hand(
         station_version=request.station_version,
         by_hand_at=device.place,
     )
-    await journal.append(event)
+    await journal.append(*due, event)
     return event
 
 

@@ -436,8 +436,8 @@ PROMISE_MUTANTS = (
     Mutant(
         "whoever names themselves is not asked whether they are still there",
         "station/attempt/conduct.py",
-        "await self._journal.append(worker.expectation, event)",
-        "await self._journal.append(event)",
+        "await self._journal.append(worker.expectation, *due, event)",
+        "await self._journal.append(*due, event)",
         (
             "tests/station/attempt/test_workers.py::test_whoever_signs_on_or_off_in_that_very_moment_is_named_in_opening_and_result",
         ),

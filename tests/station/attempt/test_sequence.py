@@ -45,21 +45,23 @@ async def test_a_hub_goes_all_the_way_each_stage_journalled_before_and_after(
 async def test_the_end_of_a_stage_is_durable_in_one_append_with_the_beginning_of_the_next(
     bench: Bench, tmp_path: Path
 ) -> None:
+    kinds = ROWS | AttemptPlanned | AttemptClosed
     async with ordered_hub(bench, tmp_path) as (at, _):
-        appends: list[list[tuple[type, Stage]]] = []
+        appends: list[list[tuple[type, Stage | None]]] = []
         append = at.journal.append
 
         async def noting(*events: Any) -> Any:
-            appends.append([(type(each), each.stage) for each in events if isinstance(each, ROWS)])
+            rows = [each for each in events if isinstance(each, kinds)]
+            appends.append([(type(each), getattr(each, "stage", None)) for each in rows])
             return await append(*events)
 
         at.journal.append = noting  # type: ignore[method-assign]
         assert (await at.result(PLACE)).outcome is Outcome.PASSED
     between = [[(StageEnded, ended), (StageStarted, begun)] for ended, begun in pairwise(STAGES)]
     assert list(filter(None, appends)) == [
-        [(StageStarted, Stage.UNLOCK)],
+        [(AttemptPlanned, None), (StageStarted, Stage.UNLOCK)],
         *between,
-        [(StageEnded, Stage.CHECK)],
+        [(StageEnded, Stage.CHECK), (AttemptClosed, Stage.CHECK)],
     ]
 
 

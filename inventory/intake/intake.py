@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import structlog
 
-from inventory.database.engine import Database, DatabaseUnavailable
+from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
 from inventory.intake import findings, store
 from inventory.intake.event import NotTaken, StationEvent, read_event
 from inventory.intake.findings import Finding
@@ -42,7 +42,7 @@ class Intake:
 
         What cannot be taken is put aside for a person, and never in the way.
 
-        Raises DatabaseUnavailable: the same may, and has to, be taken in again then.
+        Raises DatabaseUnavailable and WrongRevision: the same may, and has to, be taken in again then.
         """
         events: list[tuple[Heard, StationEvent]] = []
         found: list[Finding] = []
@@ -63,7 +63,7 @@ class Intake:
     def _take_each(self, events: Sequence[tuple[Heard, StationEvent]], found: Sequence[Finding]) -> Taken:
         try:
             return self._take([event for _, event in events], found, "mqtt")
-        except DatabaseUnavailable:
+        except (DatabaseUnavailable, WrongRevision):
             raise
         except Exception as error:
             # One of them is such that the database will not have it, or this program stumbles over it. The others
@@ -73,7 +73,7 @@ class Intake:
         for heard, event in events:
             try:
                 one = self._take([event], [], "mqtt")
-            except DatabaseUnavailable:
+            except (DatabaseUnavailable, WrongRevision):
                 raise
             except Exception as error:
                 one = self._take([], [_not_taken(heard, str(error).partition("\n")[0])], "mqtt")

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, func, select
+from sqlalchemy import Engine, event, func, select, text
+from structlog.testing import capture_logs
 
 from benches.told_results import SITE, SOURCE, TOPICS, Said, SayingStation, carton_of, chf_of, gpf_of, stands
 from firmware_catalog.identity import Eui64
 from inventory.assets import asset
-from inventory.database.engine import Database
+from inventory.database.engine import Database, WrongRevision
 from inventory.database.packing_tables import carton_recalls, cartons, hub_places, pallets
 from inventory.database.tables import (
     asset_records,
@@ -243,6 +244,17 @@ def test_what_cannot_be_taken_is_put_aside_by_name_and_the_rest_goes_on(
         assert any(WRONG[name][1] in line for line in lines), (name, lines)
     again = intake.take_heard([good[0], *wrong, good[1]])
     assert (again.new, len(again.found)) == (0, len(refused))
+
+
+def test_no_message_is_blamed_for_tables_of_another_version_and_none_is_taken(
+    database: Database, intake: Intake
+) -> None:
+    database.require_current()
+    with database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'of_2031'"))
+    with capture_logs() as logged, pytest.raises(WrongRevision, match="install that version"):
+        intake.take_heard([SayingStation().result(1)])
+    assert logged == []
 
 
 def test_a_batch_takes_as_many_statements_as_one_message_and_reads_no_table_to_its_end(

@@ -23,6 +23,7 @@ from inventory.cli.common import (
 )
 from inventory.errors import WrongInput
 from inventory.moments import system_clock
+from inventory.overview import overview
 from inventory.redelivery import addresses, book, telling
 from inventory.redelivery.book import FATES, Wanted
 from inventory.requests.book import name_of, number_of
@@ -141,6 +142,7 @@ def show(
     """
     number = number_of(request)
     with opened(config) as (_, database), database.read() as connection:
+        overview(connection, number)
         where = addresses.address_of(connection, number)
         rows = book.listed(connection, number)
     if as_json:

@@ -33,6 +33,8 @@ def test_its_skeleton_is_python_that_fits_the_contract():
     assert names["AcmePlugin"].name == "acme"
     assert all(field.description for field in names["AcmeSettings"].model_fields.values())
     assert issubclass(names["TestAcme"], DriverConformance)
+    needed = DeviceUnderTest.__annotations__.keys() - {"patience", "cannot"}
+    assert needed <= vars(names["AcmeOnTheDesk"]).keys(), "what has no default"
     assert names["AcmeOnTheDesk"]().cannot.keys() == {
         Ability.LINK_LOSS,
         Ability.EXCHANGE,

@@ -114,6 +114,7 @@ def test_hubs_go_back_in_parts_to_where_their_party_says_and_what_became_of_them
     assert "CTN9 did not leave with DP-000002" in fate("DP-2", "lost", "--carton", "CTN9", code=2)
     assert "is none of" in fate("DP-2", "eaten", code=2)
     assert "has left already (lost)" in dispatch(desk, "--carton", "CTN2", code=1)
+    assert "there is no request RQ-000009" in back(desk, "show", "RQ-9", code=2)
     shown = json.loads(back(desk, "show", "RQ-1", "--json"))
     assert [(each["address"], each["fates"]) for each in shown["dispatches"]] == [
         ("Dock 4, Town", {"refused": 2}),

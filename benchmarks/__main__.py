@@ -36,7 +36,7 @@ from benchmarks.usb import usb_row
 from benchmarks.usb_return import usb_return_row
 from benchmarks.usb_workload import PYDFUUTIL, UsbWorkload
 from benchmarks.workload import Workload
-from benchmarks.years import journal_years_row
+from benchmarks.years import HUBS_OF_THE_WEEK, journal_years_row
 from simulators.smp_line import PROFILES
 
 _DOCS = Path(__file__).parent.parent / "docs"
@@ -114,9 +114,8 @@ def _parser() -> argparse.ArgumentParser:
     board.add_argument("--seconds", type=float, default=BOARD_SECONDS)
     journal = commands.add_parser("journal", help="durable appends beside bare fsync; verifying and opening")
     journal.add_argument("--events", type=int, default=JOURNAL_EVENTS, help="of the journal that is opened")
-    journal.add_argument(
-        "--hubs", type=int, help="compare a journal of so many hubs with one of 3,000 instead"
-    )
+    journal.add_argument("--hubs", type=int, help="compare a journal of so many hubs with a week's instead")
+    journal.add_argument("--week", type=int, default=HUBS_OF_THE_WEEK, help="hubs of the week")
     reports = commands.add_parser(
         "reports", help="years of a journal taken in, and what slots notice of it meanwhile"
     )
@@ -215,7 +214,9 @@ def _one_row(options: argparse.Namespace) -> Coroutine[Any, Any, list[Figures] |
         case "board":
             return board_row(options.jigs, options.seconds)
         case "journal":
-            return journal_years_row(options.hubs) if options.hubs else journal_row(options.events)
+            if options.hubs:
+                return journal_years_row(options.hubs, options.week)
+            return journal_row(options.events)
         case "calls":
             return calls_row()
         case "reports":

@@ -39,7 +39,7 @@ from station.records.segments import segment_paths
 from station.records.upgrades import ADDITIONS
 from station.throughput.lag import percentile
 
-_WEEK: Final = 3_000
+HUBS_OF_THE_WEEK: Final = 3_000
 _HUBS_AN_ORDER: Final = 5_000
 _HUBS_AN_APPEND: Final = 50
 _SEGMENT_ROWS: Final = 200_000
@@ -49,10 +49,10 @@ _ROTATING_ROUNDS: Final = 8
 """The next segment is made in some hundred and fifty commits, of which a round has fifty."""
 
 
-async def journal_years_row(hubs: int) -> Figures:
-    """Measure a journal of 3,000 hubs and one of so many."""
+async def journal_years_row(hubs: int, hubs_of_the_week: int = HUBS_OF_THE_WEEK) -> Figures:
+    """Measure a journal of a week's hubs and one of so many."""
     with tempfile.TemporaryDirectory(prefix="reflash-bench-") as name:
-        week = await _measured(Path(name) / "week", _WEEK)
+        week = await _measured(Path(name) / "week", hubs_of_the_week)
         years = await _measured(Path(name) / "years", hubs)
     starts = years["start_ms"] / week["start_ms"]
     still = [
@@ -63,7 +63,7 @@ async def journal_years_row(hubs: int) -> Figures:
     return {
         "row": "journal years",
         "hubs": hubs,
-        "hubs_of_the_week": _WEEK,
+        "hubs_of_the_week": hubs_of_the_week,
         "hubs_an_order": _HUBS_AN_ORDER,
         **{f"week_{figure}": value for figure, value in week.items()},
         **{f"years_{figure}": value for figure, value in years.items()},

@@ -19,10 +19,12 @@ collect_ignore = ["drivers/outside_driver"]
 settings.register_profile(
     "station",
     deadline=None,
+    max_examples=40,  # by hand --hypothesis-profile thorough tries 1,000
     # Where a change is judged the same inputs are tried each time; by hand each run explores further.
     derandomize=SKIP_IS_FAILURE,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
+settings.register_profile("thorough", settings.get_profile("station"), max_examples=1000)
 settings.load_profile("station")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -33,7 +33,7 @@ def test_hostile_bytes_meet_the_readers_own_errors_alone(name: str, tmp_path: Pa
             with give_up_after(SECONDS):
                 target.read(seed)
 
-        @settings(max_examples=100 if name in PARSERS else 25)
+        @settings(max_examples=40 if name in PARSERS else 25)
         @given(st.randoms(use_true_random=False))
         def attack(random: Random) -> None:
             data = hostile(random, target)

@@ -6,6 +6,7 @@ Whether the tests kill them is `make mutants`'s to find out: it takes its time.
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,15 @@ def test_a_good_hub_goes_home():
 """
 
 
+@cache
+def functions_of(file: Path) -> set[str]:
+    return {
+        node.name
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+
+
 def test_each_mutant_fits_the_code_and_names_tests_that_there_are() -> None:
     assert len({str(mutant) for mutant in MUTANTS}) == len(MUTANTS) > 60
     for mutant in MUTANTS:
@@ -34,12 +44,7 @@ def test_each_mutant_fits_the_code_and_names_tests_that_there_are() -> None:
         assert mutant.tests, mutant
         for test in mutant.tests:
             file, _, name = test.partition("::")
-            functions = {
-                node.name
-                for node in ast.walk(ast.parse((ROOT / file).read_text()))
-                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-            }
-            assert not name or name in functions, f"{mutant}: {file} has no {name}"
+            assert not name or name in functions_of(ROOT / file), f"{mutant}: {file} has no {name}"
 
 
 def test_each_promise_is_broken_by_a_mutant_that_its_own_tests_mind() -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from benches.desk_client import THE_ACCOUNT, desk_of_orders, order_file
 from benches.looking import until_so
@@ -45,39 +44,26 @@ from station.settings import StationSettings
 HUB = Eui64.parse("88-73-84-00-00-00-00-01")
 
 
-@given(
-    phase=st.sampled_from(SlotPhase),
-    outcome=st.none() | st.sampled_from(Outcome),
-    present=st.sampled_from([True, False, None]),
-    closed=st.sampled_from([True, False, None]),
-    has_switch=st.booleans(),
-    answered=st.booleans(),
-    silent=st.booleans(),
-)
-def test_a_slot_is_empty_only_by_what_is_known(
-    phase: SlotPhase,
-    outcome: Outcome | None,
-    present: bool | None,
-    closed: bool | None,
-    has_switch: bool,
-    answered: bool,
-    silent: bool,
-) -> None:
-    shown = SlotView(place=slot(1), phase=phase, outcome=outcome, chf=HUB)
-    found = occupancy(
-        shown, present=present, closed=closed, has_switch=has_switch, answered=answered, silent=silent
+def test_a_slot_is_empty_only_by_what_is_known() -> None:
+    told, unknown = (
+        {False: Empty(slot(1), "switch"), True: Seated(slot(1), None)},
+        Unknown(slot(1), Doubt.SWITCH),
     )
-    if present or (answered and present is None):
-        assert found == Seated(slot(1), HUB)
-    elif answered:
-        assert isinstance(found, Unknown)
-    elif has_switch:
-        told = {False: Empty(slot(1), "switch"), True: Seated(slot(1), None)}
-        unknown = Unknown(slot(1), Doubt.SWITCH)
-        assert found == (unknown if present is None or closed is None else told[closed])
-    elif isinstance(found, Empty):
-        assert silent
-        assert phase in {SlotPhase.EMPTY, SlotPhase.FIND_HUB}
+    known = product(SlotPhase, (None, *Outcome), *[(True, False, None)] * 2, *[(True, False)] * 3)
+    for phase, outcome, present, closed, has_switch, answered, silent in known:
+        shown = SlotView(place=slot(1), phase=phase, outcome=outcome, chf=HUB)
+        found = occupancy(
+            shown, present=present, closed=closed, has_switch=has_switch, answered=answered, silent=silent
+        )
+        if present or (answered and present is None):
+            assert found == Seated(slot(1), HUB)
+        elif answered:
+            assert isinstance(found, Unknown)
+        elif has_switch:
+            assert found == (unknown if present is None or closed is None else told[closed])
+        elif isinstance(found, Empty):
+            assert silent
+            assert phase in {SlotPhase.EMPTY, SlotPhase.FIND_HUB}
 
 
 async def refused(asking: Awaitable[Any], kind: type[Refused] = Conflict) -> Refused:

@@ -108,12 +108,14 @@ _LIMITS: Final = {
     (
         "station",
         "ratio_to_alone",
-    ): "24 rigs, the daemon, journal and broker share the machine's cores, and hubs that boot answer late",
+    ): "24 hubs begin in the same instant and go on in step, so each question, signature and durable row of one waits for those of the "
+    "others: some 0.1 s of one core until the first chunk, and as much after the boot, beside the rigs' own work for each answer. "
+    "No stage by itself is longer: erase, wire and boot are as with one hub",
     (
         "station",
         "seconds_beyond",
-    ): "of it some 0.25 s are questions before and after each act, and durable rows between them; the rest "
-    "is how late a hub that is up is asked, on a machine whose cores are taken",
+    ): "of it some 0.2 s are, also of one hub alone, questions before and after each act and durable rows between them; the rest is "
+    "that 24 hubs go in step, each waiting for the others' questions and rows",
 }
 """What keeps a figure from its target, as far as it was looked into."""
 

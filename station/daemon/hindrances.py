@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from typing import Final, NoReturn
 
@@ -18,6 +20,9 @@ from station.settings import StationSettings
 from station.texts.texts import ENGLISH
 
 _MEBIBYTE: Final = 1 << 20
+MOMENT_SECONDS: Final = 0.05
+"""For so long there is enough of what there was enough of: 24 hubs that begin together ask three times each, and to count
+descriptors keeps the event loop as long as two questions to a hub do."""
 
 _log = structlog.stdlib.get_logger()
 
@@ -36,6 +41,8 @@ class Hindrances:
         self._settings = settings
         self._show = show
         self._hindered = asyncio.Event()
+        self._enough_until = -math.inf
+        """Until when (monotonic) neither descriptors nor disk are looked at again."""
 
     def now(self) -> Interlock | None:
         """Say why no hub may be begun with; None if one may."""
@@ -64,9 +71,13 @@ class Hindrances:
     def _why(self) -> Interlock | None:
         if (detail := self._catalogue()) is not None:
             return interlock(Reason.CATALOGUE_UNUSABLE, detail=detail)
+        if time.monotonic() < self._enough_until:
+            return None
         if (detail := hindrance()) is not None:
             return interlock(Reason.DESCRIPTORS_SHORT, detail=detail)
-        return self._disk()
+        if (short := self._disk()) is None:
+            self._enough_until = time.monotonic() + MOMENT_SECONDS
+        return short
 
     def _disk(self) -> Interlock | None:
         settings = self._settings()

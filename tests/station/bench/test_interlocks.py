@@ -68,6 +68,7 @@ async def test_what_hinders_is_shown_until_it_is_over_though_nobody_begins_with_
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hindrances, "ROOM_RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(hindrances, "MOMENT_SECONDS", 0.0)
     thresholds = SimpleNamespace(least_free_mebibytes=0)
     settings: Any = SimpleNamespace(state_directory=tmp_path, thresholds=thresholds)
     why: list[str] = ["no catalogue has been accepted yet"]
@@ -87,6 +88,23 @@ async def test_what_hinders_is_shown_until_it_is_over_though_nobody_begins_with_
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)
+
+
+def test_descriptors_are_counted_once_for_all_who_begin_in_the_same_moment_unless_there_are_too_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = ["only 3 left", None, "only 2 left"]
+    monkeypatch.setattr(hindrances, "hindrance", lambda: counts.pop(0))
+    monkeypatch.setattr(hindrances, "MOMENT_SECONDS", 3600.0)
+    thresholds = SimpleNamespace(least_free_mebibytes=0)
+    settings: Any = SimpleNamespace(state_directory=tmp_path, thresholds=thresholds)
+    why: list[str] = []
+    found = Hindrances(lambda: next(iter(why), None), lambda: settings, lambda _: None)
+    assert "only 3 left" in (found.line() or "")
+    assert [found.line() for _ in range(24)] == [None] * 24
+    assert counts == ["only 2 left"]
+    why.append("no catalogue any more")
+    assert found.line() == "no catalogue any more"
 
 
 @pytest.mark.parametrize(

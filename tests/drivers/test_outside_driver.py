@@ -56,9 +56,9 @@ def test_it_needs_nothing_but_the_public_contract():
 
 @pytest.mark.slow
 @pytest.mark.timeout(180)
-def test_it_keeps_the_contract_as_far_as_its_device_can_show_it(installed):
+def test_it_keeps_the_contract_as_far_as_its_device_can_show_it(installed, tmp_path):
     done = run(
-        [sys.executable, "-m", "pytest", "-q"],
+        [sys.executable, "-m", "pytest", "-q", "--maxfail=3", f"--junitxml={tmp_path / 'report.xml'}"],
         seconds=170,
         cwd=installed,
         env=environment(installed),

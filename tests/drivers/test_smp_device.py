@@ -342,7 +342,8 @@ async def test_an_identity_that_is_refused_is_quoted():
 
 
 async def test_something_that_answers_nonsense_has_not_left():
-    async with peer_and_client() as (peer, client):
+    patient = QUICK.model_copy(update={"removal_seconds": 2.0})  # what nobody heard in time is no answer
+    async with peer_and_client(patient) as (peer, client):
         peer.scripts |= {IDENTITY: lambda _: {"chf": 1}, STATE: lambda _: {"rc": 1}}
         leaving = asyncio.create_task(SmpHubDriver(McubootDevice(client)).wait_for_removal(None))
         await peer.until_asked(IDENTITY, 6)

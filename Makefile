@@ -50,15 +50,16 @@ demo: $(VENV)/.ready ## three simulated jigs, 24 hubs, from work order to MQTT
 	$(BIN)/reflash demo
 
 # What the modules are compiled to is made beforehand and kept, whatever this shell says: each of the workers, and of
-# the hundreds of programs that the tests start, would compile them anew; so is hypothesis' table of all characters.
+# the hundreds of programs that the tests start, would compile them anew; so is hypothesis' table of all characters. What
+# is run as they are imported is measured here, once for all workers.
 test: export PYTHONDONTWRITEBYTECODE =
 test: $(VENV)/.ready ## the test suite, with its coverage floor
 	@command -v mosquitto >/dev/null || [ -x /usr/sbin/mosquitto ] || \
 		echo "mosquitto is not installed, its tests will be skipped: make system-packages"
 	$(BIN)/coverage erase
 	@$(BIN)/python -c 'from hypothesis.strategies import text; text().validate()' & \
-		$(BIN)/python -m pytest --collect-only --quiet tests/station >/dev/null & \
-		$(BIN)/python -m pytest --collect-only --quiet --ignore tests/station >/dev/null; wait
+		$(BIN)/coverage run -m pytest --collect-only --quiet tests/station >/dev/null & \
+		$(BIN)/coverage run -m pytest --collect-only --quiet --ignore tests/station >/dev/null; wait
 	$(BIN)/coverage run -m pytest -n auto --dist worksteal
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -69,11 +68,6 @@ def run(
             f"{shlex.join(map(str, command))[:200]} was killed: it had not ended after {seconds:g} s; "
             f"it said {late.output!r} {late.stderr!r}"
         ) from None
-
-
-def unmeasured() -> dict[str, str]:
-    """Return the environment of a program of which coverage is measured by tests of its own: it ends in half of the time."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_PROCESS")}
 
 
 def _name(process: subprocess.Popen[Any]) -> str:

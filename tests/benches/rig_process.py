@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from benches.key_authority import KeyAuthority
-from benches.processes import running, unmeasured, wait_for
+from benches.processes import running, wait_for
 from drivers.hub import HubDriver
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
@@ -96,7 +96,7 @@ def rig_slots(directory: Path, *options: str, jigs: int = 1, slots: int = 1) -> 
     command = [sys.executable, "-m", "simulators", "rig", "--dir", str(directory), "--until-stdin-closes"]
     fixed = ["--jigs", str(jigs), "--slots", str(slots), "--baud", str(BAUD), "--speed", "10"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with running([*command, *fixed, *options], **pipes, text=True, env=unmeasured()) as process:
+    with running([*command, *fixed, *options], **pipes, text=True) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["ready"]
         places = itertools.product(range(1, jigs + 1), range(1, slots + 1))

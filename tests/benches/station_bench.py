@@ -20,7 +20,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from benches.processes import running, unmeasured, wait_for
+from benches.processes import running, wait_for
 from firmware_catalog.devices import BridgeType, DeviceKind
 from firmware_catalog.editing import add_release
 from firmware_catalog.identity import DeviceModel, Eui64, FirmwareVersion
@@ -392,7 +392,7 @@ def running_bench(
     arguments += ["--boards", "all" if boards is True else boards or "none"]
     command = [sys.executable, "-m", "simulators", *map(str, arguments)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with running(command, **pipes, text=True, env=unmeasured()) as rig:
+    with running(command, **pipes, text=True) as rig:
         assert rig.stdout is not None
         assert rig.stdin is not None
         ready = json.loads(rig.stdout.readline())

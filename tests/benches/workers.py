@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Generator
 from itertools import islice
 from pathlib import Path
 
+import coverage
 import pytest
 
 WORKERS_A_CORE = 4
@@ -20,6 +23,26 @@ def pytest_xdist_auto_num_workers() -> int:
     cores = len(os.sched_getaffinity(0))
     others = round(os.getloadavg()[0])
     return max(FEWEST_A_CORE * cores, WORKERS_A_CORE * cores - 2 * others)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """Have no program that a test starts measured for coverage, nor in a worker what all of them import alike.
+
+    The workers have begun by now. What is run at an import is measured once, before them: see `make test`.
+    """
+    for name in [name for name in os.environ if name.startswith("COVERAGE_PROCESS")]:
+        del os.environ[name]
+    measuring = coverage.Coverage.current() if hasattr(session.config, "workerinput") else None
+    if measuring is None:
+        return (yield)
+    measuring.stop()
+    try:
+        return (yield)
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", coverage.exceptions.CoverageWarning)  # of what has been imported
+            measuring.start()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,7 +14,7 @@ from benches.processes import last_words, run, running, wait_for
 TESTS = Path(__file__).parent
 
 HANGS = '''
-import asyncio, signal, subprocess, sys, time
+import asyncio, os, signal, subprocess, sys, time
 import pytest
 
 def sleep_on():
@@ -43,7 +43,8 @@ def test_call(): time.sleep(3600)
 def test_clean_up_after_the_alarm():
     sleep_on()
 def test_child_that_never_ends():
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(3600)"]):
+    reader, writer = os.pipe()  # nobody writes: the child ends with this process
+    with subprocess.Popen([sys.executable, "-c", f"import os; os.read({reader}, 1)"], pass_fds=[reader]):
         pass
 def test_task():
     async def nobody_comes(): await asyncio.Event().wait()

@@ -27,8 +27,6 @@ _HOW_TO_GO_ON: Final = (
     "backup (reflash journal restore) or start an empty journal"
 )
 
-_GOES_ON: Final = "work goes on by itself then"
-
 _LOOK_AT_THE_DISK: Final = "check that its disk is mounted, writable and sound (reflash doctor)"
 
 
@@ -249,10 +247,10 @@ class JournalInDoubt(JournalError):
 class JournalHeldUp(JournalFailed):
     """The journal lacks something for now. Nothing was written; it works again once that is there."""
 
-    @property
-    def to_who_asked(self) -> str:
+    def __init__(self, what: str, *, at_work: str = "", asked: str = "") -> None:
+        super().__init__(what + at_work)
+        self.to_who_asked = what + asked
         """The line for who asked for one thing: a station at work goes on by itself, that was not done and is asked for again."""
-        return str(self).replace(_GOES_ON, "then do this again")
 
 
 class NoDescriptors(JournalHeldUp):
@@ -267,7 +265,9 @@ class JournalLocked(JournalHeldUp):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"journal {path} is locked by another program: close whatever has it open (fuser {path}); {_GOES_ON}"
+            f"journal {path} is locked by another program: close whatever has it open (fuser {path})",
+            at_work="; work goes on by itself then",
+            asked=", then do this again",
         )
 
 
@@ -275,7 +275,11 @@ class JournalFull(JournalHeldUp):
     """No room is left on the journal's disk."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(f"no room for the journal {folder}: free some disk space, {_GOES_ON}")
+        super().__init__(
+            f"no room for the journal {folder}: free some disk space",
+            at_work=", work goes on by itself then",
+            asked=", then do this again",
+        )
 
 
 NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections import defaultdict
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -185,12 +186,15 @@ def _versions(about: Figures) -> str:
 
 
 def _verdict(judged: Sequence[tuple[Figures, list[Target]]]) -> str:
-    lines = [
-        f"- {_name(row)}: {target}, measured {row[target.figure]}"
-        + (f"; {limit}" if (limit := _LIMITS.get((row["row"], target.figure))) else "")
-        for row, misses in judged
-        for target in misses
-    ]
+    by_figure: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for row, misses in judged:
+        for target in misses:
+            line = f"  - {_name(row)}: {target}, measured {row[target.figure]}"
+            by_figure[row["row"], target.figure].append(line)
+    lines: list[str] = []
+    for (kind, figure), missing in by_figure.items():
+        limit = _LIMITS.get((kind, figure), "not looked into")
+        lines += [f"- {kind}, {_UNITS.get(figure, figure)}: {limit}.", *missing]
     lines += [
         f"- {_name(row)}: void, {'; '.join(row['void_because'])}" for row, _ in judged if not row["valid"]
     ]

@@ -104,6 +104,11 @@ class SerialLink:
         return self._loss
 
     @property
+    def waits(self) -> bool:
+        """Whether what has arrived may lie there unread: see `may_wait`."""
+        return self._may_wait > 0
+
+    @property
     def unsent_seconds(self) -> float:
         """How long the line needs for the bytes that the port has not taken yet."""
         return len(self._unsent) * 10 / self._settings.baud

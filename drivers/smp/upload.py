@@ -365,9 +365,15 @@ class Upload:
 
     def _look_for_silence(self) -> None:
         # Answers do not touch the timer, which would cost as much as the rest of the loop: it looks when it fires.
-        left = self._heard + self._patience() - self._loop.time()
+        left, link = self._heard + self._patience() - self._loop.time(), self._client.link
         if left > 0:
+            link.may_wait(self._spare_seconds())
             self._set_timer(self._loop.call_later(left, self._look_for_silence))
+            return
+        if link.waits:
+            # The hub may have answered while this process was held up: that is read before the next look.
+            link.may_wait(0)
+            self._set_timer(self._loop.call_later(0, self._look_for_silence))
             return
         if self._may_be_busy and self._loop.time() < self._busy_until:
             self._asks = True

@@ -216,6 +216,28 @@ def test_answers_may_lie_unread_only_while_more_is_under_way(window, fates, expe
     assert [seconds / quarter for seconds, _ in groupby(told)] == pytest.approx(expected)
 
 
+def test_a_hub_whose_answers_lie_unread_for_too_long_is_not_taken_for_silent():
+    """As they do where the process is held up, and the look for silence comes before the look into the ports."""
+    waited = []
+
+    async def scenario(peer, client):
+        slot = Slot(peer, buf_count=7)
+        device = await met(client)
+        may_wait = client.link.may_wait
+
+        def wait_for_good(seconds):
+            waited.append(seconds)
+            may_wait(3600 if seconds else 0)
+
+        client.link.may_wait = wait_for_good
+        await device.flash(IMAGE, lambda _: None)
+        assert slot.held == IMAGE.data
+        assert any(waited)
+        assert client.sent_again == 0
+
+    run_with_peer(scenario)
+
+
 def test_an_upload_cut_short_is_resumed_where_the_hub_stands():
     def half_done(slot):
         slot.size, slot.sha = len(IMAGE), IMAGE.file_sha256

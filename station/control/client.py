@@ -89,17 +89,23 @@ async def _next_line(place: Path, reader: asyncio.StreamReader, request: Request
     """Return the next line, however long it takes, for as long as the daemon answers the least there is to ask."""
     now = asyncio.get_running_loop().time
     reading = asyncio.create_task(reader.readline())
-    heard = now()
+    heard, due = now(), now() + _BEAT_SECONDS
     try:
         while not (await asyncio.wait((reading,), timeout=_BEAT_SECONDS))[0]:
+            if now() > due + _BEAT_SECONDS:
+                heard = now()  # it is this process that was held up: stopped at a terminal, say
+            due = heard + _SILENT_SECONDS
             try:
-                async with asyncio.timeout_at(heard + _SILENT_SECONDS):
+                async with asyncio.timeout_at(due):
                     with suppress(Refused):  # an answer, too
                         await ask_daemon(place, ShowRight(request=request.name))
                 heard = now()
             except (TimeoutError, ControlError) as error:
-                if not reading.done() and now() >= heard + _SILENT_SECONDS:
+                if now() > due + _BEAT_SECONDS:
+                    heard = now()
+                elif not reading.done() and now() >= due:
                     raise DaemonSilent from error
+            due = now() + _BEAT_SECONDS
         return reading.result()
     finally:
         reading.cancel()

@@ -271,6 +271,7 @@ async def serving(
     folder: Path, followed: Any = None, *, most: int = 256, **handlers: Any
 ) -> AsyncIterator[None]:
     by_kind = {Status: handlers.get("status", status), ResetJig: handlers.get("reset", status)}
+    by_kind |= {ShowRight: handlers["right"]} if "right" in handlers else {}
     desk = Desk(None, no_check, by_kind, {} if followed is None else {Watch: followed})  # type: ignore[arg-type]
     async with serve_control(folder, desk, THE_ACCOUNT, most=most):
         yield
@@ -536,6 +537,38 @@ async def test_a_daemon_that_takes_a_follower_on_and_says_nothing_is_found_to_ha
                 await anext(news)
         assert met > 1, "it was asked whether it is there"
         mute.set()
+
+
+@pytest.mark.parametrize("in_a_question", [False, True])
+async def test_who_follows_and_was_held_up_itself_does_not_say_that_the_daemon_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_a_question: bool
+) -> None:
+    """As one that was stopped at its terminal for a minute."""
+    source, loop, asked = Source(), asyncio.get_running_loop(), asyncio.Semaphore(0)
+    clock, held_up = loop.time, 0.0
+
+    def hold_up() -> None:
+        nonlocal held_up
+        held_up = 60.0
+
+    async def right(_: ShowRight, __: Act) -> Done:
+        if in_a_question:
+            hold_up()
+        asked.release()
+        raise Conflict("an answer, too")
+
+    monkeypatch.setattr(loop, "time", lambda: clock() + held_up)
+    async with serving(tmp_path, source.news, right=right), follow_daemon(tmp_path, Watch()) as news:
+        following = asyncio.ensure_future(anext(news))
+        await asyncio.sleep(0)
+        if not in_a_question:
+            hold_up()
+        for _ in range(2):
+            await asyncio.wait(
+                (following, asyncio.ensure_future(asked.acquire())), return_when=asyncio.FIRST_COMPLETED
+            )
+        source.next.release()
+        assert (await following).broker.line == "0"
 
 
 async def test_a_daemon_that_takes_nobody_on_any_more_is_said_to_hang(tmp_path: Path) -> None:

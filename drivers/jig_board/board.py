@@ -34,7 +34,13 @@ from drivers.jig_board.events import (
     SlotOpened,
     SlotSeated,
 )
-from drivers.jig_board.inputs import InputWatch, InsertionWatch, Measurements, PresenceDoubt
+from drivers.jig_board.inputs import (
+    UNWATCHED_SECONDS,
+    InputWatch,
+    InsertionWatch,
+    Measurements,
+    PresenceDoubt,
+)
 from drivers.jig_board.line import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ModbusLine
 from drivers.jig_board.registers import BoardRegisters, Lamp
 from drivers.jig_board.settings import JigBoardSettings
@@ -42,9 +48,6 @@ from drivers.port_watch import PortWatch
 
 FIRST_RECONNECT_SECONDS = 0.25
 """Pause after a connection that was lost, and after a look for a port of which nothing is heard; each doubles."""
-
-UNWATCHED_SECONDS = 0.5
-"""Looks further apart may have missed that a hub was exchanged: nobody takes one out and seats another faster."""
 
 LOOK_AGAIN_SECONDS = 0.2
 """So long after a look another is taken between the questions of a heartbeat."""
@@ -280,8 +283,11 @@ class JigBoard:
     async def _tell_emptied(self, opened: list[SlotEmptied], registers: BoardRegisters) -> None:
         """Tell that slots are empty, and which of them are not believed: one that still draws current was not emptied."""
         drawn: tuple[int, ...] | None = None
+        inputs = self._inputs
         with suppress(BoardSilent, BoardAnswerInvalid, BoardRefused):
             drawn = (await registers.measurements()).slot_milliamperes
+        if self._inputs is not inputs:
+            return  # looks were missed meanwhile: what was seen before them counts no more
         for event in opened:
             self._tell(event)
             if drawn is not None:

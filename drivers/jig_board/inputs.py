@@ -22,6 +22,9 @@ from drivers.jig_board.events import (
 )
 from drivers.jig_board.settings import JigBoardSettings
 
+UNWATCHED_SECONDS: Final = 0.5
+"""Looks further apart may have missed that a hub was exchanged: nobody takes one out and seats another faster."""
+
 _COUNTS: Final = 1 << 32
 """The insertion counters wrap: two registers each."""
 
@@ -84,14 +87,14 @@ class InputWatch:
 
     def __init__(self, settings: JigBoardSettings) -> None:
         self._hold = settings.debounce_seconds
-        self._gap = self._hold + 2 * settings.poll_seconds
         self._slots = tuple(self._debouncer() for _ in range(settings.slots))
         self._lid = self._debouncer()
         self._start = self._debouncer()
         self._emergency = self._debouncer()
 
     def _debouncer(self) -> Debouncer:
-        return Debouncer(self._hold, self._gap)
+        # Whoever looks less often, as answers get lost or a machine is busy, has to learn what the inputs say all the same.
+        return Debouncer(self._hold, UNWATCHED_SECONDS)
 
     @property
     def seated(self) -> tuple[bool | None, ...]:

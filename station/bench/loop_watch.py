@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Final, NoReturn
 
 from drivers.boot_clock import since_boot
-from drivers.jig_board.board import UNWATCHED_SECONDS
+from drivers.jig_board.inputs import UNWATCHED_SECONDS
 from station.bench.changes import Changes
 from station.bench.view import BenchView
 from station.domain.reason import Reason

@@ -89,6 +89,27 @@ async def test_an_opening_is_told_before_anything_is_asked_about_it(path: Path, 
         assert of_slots[: 3 + len(doubt)] == [SlotOpened(3), SlotEmptied(3), *doubt, SlotSeated(3)]
 
 
+async def test_a_slot_that_was_seen_to_open_before_looks_were_missed_is_not_told_empty_after_them(
+    path: Path,
+) -> None:
+    class HeldUp(Slots):
+        def milliamperes(self, slot: int) -> int:
+            if told and not self.hubs:
+                self.hubs.add(3)
+                jig.slept += 60
+                jig.board.notice_a_gap()
+            return super().milliamperes(slot)
+
+    told: list[object] = []
+    async with bench(path, HeldUp(3), heartbeat_seconds=10.0, watchdog_seconds=60.0) as jig:
+        await jig.first_picture()
+        hear, jig.board._tell = jig.board._tell, lambda event: (told.append(event), hear(event))
+        jig.slots.hubs.remove(3)
+        await jig.ear.next(SlotSeated)
+        of_slot = [event for event in told if getattr(event, "slot", None) == 3]
+        assert of_slot == [SlotOpened(3), SlotSeated(3)]
+
+
 async def test_what_people_do_is_heard(path: Path) -> None:
     async with bench(path) as jig:
         await jig.ear.next(SlotEmptied)

@@ -18,7 +18,14 @@ from drivers.jig_board.events import (
     SlotSeated,
     StartPressed,
 )
-from drivers.jig_board.inputs import Debouncer, Inputs, InputWatch, InsertionWatch, PresenceDoubt
+from drivers.jig_board.inputs import (
+    UNWATCHED_SECONDS,
+    Debouncer,
+    Inputs,
+    InputWatch,
+    InsertionWatch,
+    PresenceDoubt,
+)
 from drivers.jig_board.settings import JigBoardSettings
 
 HOLD, GAP = 0.1, 0.2
@@ -98,16 +105,17 @@ def inputs(
 
 
 class Watching:
-    """Looks every 62.5 ms: three looks span the hold."""
+    """Looks every 62.5 ms, unless another time is said: three looks span the hold."""
 
-    def __init__(self) -> None:
+    def __init__(self, apart: float = 0.0625) -> None:  # exact in binary
+        self._apart = apart
         self.watch = InputWatch(JigBoardSettings(port="p", slots=3))
         self.now = 0.0
 
     def see(self, picture: Inputs, looks: int = 3) -> list[object]:
         news: list[object] = []
         for _ in range(looks):
-            self.now += 0.0625  # exact in binary
+            self.now += self._apart
             news += self.watch.look(picture, self.now)
         return news
 
@@ -126,6 +134,16 @@ def test_the_first_picture_is_told_whole_and_then_changes_only() -> None:
     assert watching.see(inputs(2, 3)) == [SlotSeated(3)]
     assert watching.see(inputs(3, lid=False)) == [LidOpened(), SlotEmptied(2)]
     assert watching.watch.seated == (False, False, True)
+
+
+@pytest.mark.parametrize("apart", [0.125, 0.25, 0.4375, UNWATCHED_SECONDS])
+def test_a_board_that_is_looked_at_seldom_is_believed_at_the_second_look(apart: float) -> None:
+    """Where each second answer is lost, say: further apart, looks count as missed, and that is told."""
+    watching = Watching(apart)
+    assert watching.see(inputs(1), looks=1) == []
+    assert SlotSeated(1) in watching.see(inputs(1), looks=1)
+    assert watching.see(inputs(emergency=True), looks=1) == []
+    assert watching.see(inputs(emergency=True), looks=1) == [EmergencyStop(), SlotEmptied(1)]
 
 
 def test_a_bouncing_switch_is_one_event() -> None:

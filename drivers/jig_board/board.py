@@ -201,7 +201,7 @@ class JigBoard:
             self._tell(LooksTooRare(BoardTooSlow(self._name, what)))
 
     def _take_back_too_rare(self) -> None:
-        if self._missed and asyncio.get_running_loop().time() - self._missed_at > CALM_SECONDS:
+        if self._missed and self._clock() - self._missed_at > CALM_SECONDS:
             if self._missed >= RARE_LOOKS:
                 self._tell(LooksFrequent())
             self._missed = 0
@@ -277,7 +277,7 @@ class JigBoard:
 
     async def _look_again(self, registers: BoardRegisters) -> None:
         """Look between two other questions, where the board takes so long for each that a hub could be exchanged."""
-        if asyncio.get_running_loop().time() - self._looked > LOOK_AGAIN_SECONDS:
+        if self._clock() - self._looked > LOOK_AGAIN_SECONDS:
             await self._look(registers)
 
     async def _tell_emptied(self, opened: list[SlotEmptied], registers: BoardRegisters) -> None:

@@ -33,7 +33,9 @@ from drivers.jig_board.events import (
     LampsInDoubt,
     LidClosed,
     LidOpened,
+    LooksFrequent,
     LooksMissed,
+    LooksTooRare,
     SlotContradicted,
     SlotEmptied,
     SlotOpened,
@@ -139,6 +141,19 @@ async def test_while_the_machine_slept_nobody_looked_and_the_lamps_may_have_gone
         await jig.ear.next(LampsInDoubt)
         jig.slept += 3600
         await jig.ear.next(LooksMissed)  # also by itself
+
+
+async def test_looks_that_are_frequent_again_are_told_also_by_a_machine_that_slept(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board, "CALM_SECONDS", 2.0)
+    async with bench(path, Slots(1)) as jig:
+        await jig.first_picture()
+        for slept in (3600.0, *[0.6] * board.RARE_LOOKS):
+            jig.slept += slept
+            jig.board.notice_a_gap()
+        await jig.ear.next(LooksTooRare)
+        await jig.ear.next(LooksFrequent)
 
 
 async def test_power_lamps_and_readings(path: Path) -> None:
@@ -431,8 +446,9 @@ async def test_a_board_whose_lamps_cannot_be_read_is_asked_for_its_heartbeat_alo
         assert not [event for event in jig.ear.rest() if isinstance(event, BoardLost)]
 
 
+@pytest.mark.parametrize("slept", [0.0, 3600.0])
 async def test_a_slow_board_is_looked_at_between_the_questions_of_a_heartbeat(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    path: Path, monkeypatch: pytest.MonkeyPatch, slept: float
 ) -> None:
     asked: list[Question | None] = []
     answer = SimulatedJigBoard._answer
@@ -445,6 +461,7 @@ async def test_a_slow_board_is_looked_at_between_the_questions_of_a_heartbeat(
     monkeypatch.setattr(jig_board, "LATE_SECONDS", LOOK_AGAIN_SECONDS / 2)
 
     async with bench(path, Slots(1)) as jig:
+        jig.slept += slept
         await jig.first_picture()
         asked.clear()
         jig.simulated.fault = BoardFault.LATE

@@ -34,4 +34,7 @@ def until_stopped(
         except asyncio.CancelledError:
             raise typer.Exit(128 + signal.SIGTERM) from None
         except ExceptionGroup as group:
-            raise group.exceptions[0] from group
+            first: Exception = group
+            while isinstance(first, ExceptionGroup):  # parts have parts of their own
+                first = first.exceptions[0]
+            raise first from group

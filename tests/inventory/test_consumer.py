@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from benches import brokers
 from benches.looking import until
@@ -154,3 +154,25 @@ async def test_the_program_killed_at_any_time_takes_each_message_in_once_and_say
             await until(lambda: taken_in(database) == station.results)
             process.send_signal(signal.SIGTERM)
             assert wait_for(process) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_the_program_ends_in_one_line_once_its_tables_are_of_another_version(
+    shared_broker: brokers.Mosquitto, url: str, tmp_path: Path
+) -> None:
+    """Whichever part of it comes upon them: each of what goes upstream has parts of its own."""
+    config, log = tmp_path / "inventory.toml", tmp_path / "log"
+    name = "other-version"
+    route = '[[upstream.routes]]\ncsp = "one"\nregions = ["Central", "South", "North"]\n'
+    config.write_text(CONFIG.format(url=url, port=shared_broker.port, name=name) + route)
+    reflash = (sys.executable, "-c", "from station.program import main; main()")
+    command = (*reflash, "inventory", "run", "--config", config)
+    with Database(url) as database, log.open("w") as file, running(command, stderr=file) as process:
+        await until(lambda: '"listening"' in log.read_text())
+        with database.write() as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = 'of_2031'"))
+        assert wait_for(process) == 1
+    last = log.read_text().splitlines()[-1]
+    assert last.startswith("reflash inventory: ")
+    assert "install that version" in last
+    assert "Traceback" not in log.read_text()

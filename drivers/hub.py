@@ -122,8 +122,10 @@ class ImageSlot:
 
     slot: int
     version: str
+    """As `FirmwareImage.version_text` writes it: `1.2.303` of an MCUboot image, `0102012F` of any other."""
     image_hash: bytes | None
-    """MCUboot's SHA-256 TLV of the image (header, body, protected TLVs): never the hash of the file."""
+    """As `FirmwareImage.image_hash`: MCUboot's SHA-256 TLV of its images (header, body, protected TLVs), never the hash of
+    the file; SHA-256 over the bytes of any other."""
     bootable: bool
     pending: bool
     confirmed: bool

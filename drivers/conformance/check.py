@@ -14,7 +14,7 @@ from typing import Any, Concatenate, Final, ParamSpec
 import pytest
 
 from drivers.conformance.call import Broken
-from drivers.conformance.device import Ability, DeviceUnderTest
+from drivers.conformance.device import Ability, DeviceUnderTest, NotWritten
 from drivers.conformance.plugin import REPORTED_AS
 from drivers.conformance.stage import NotShown, Stage
 
@@ -67,6 +67,8 @@ def check(*needs: Ability, leaves_nothing: bool = False) -> Callable[[Scene[P]],
                 pytest.skip(str(outcome))
             if isinstance(outcome, Broken):
                 raise DemandNotMet(f"{demand} But {outcome}.") from outcome.__cause__
+            if isinstance(outcome, NotWritten):
+                raise outcome.with_traceback(None)
             if outcome is not None:
                 raise outcome
 
@@ -77,7 +79,7 @@ def check(*needs: Ability, leaves_nothing: bool = False) -> Callable[[Scene[P]],
 
 def _is_verdict(raised: pytest.ExceptionInfo[BaseException] | None) -> bool:
     """Whether the suite's own frames would say less than the message does."""
-    return raised is not None and raised.errisinstance(DemandNotMet)
+    return raised is not None and raised.errisinstance((DemandNotMet, NotWritten))
 
 
 def _perform(

@@ -108,7 +108,7 @@ class DeviceUnderTest(ABC):
         """Return a context with a hub at `place`, as it is before a check.
 
         It runs other firmware than `image`, confirmed; nothing is pending; the lock is closed if it has one. It
-        answers, or will shortly.
+        answers, or will shortly. What the context opened it gives back: whatever is left counts as the driver's, too.
         """
 
     def authority(self) -> UnlockAuthority:
@@ -161,6 +161,8 @@ class DeviceUnderTest(ABC):
 
     async def exchange(self, difference: Difference) -> None:
         """Take the hub out and put another one in, that differs so from the first; return when it answers.
+
+        It boots meanwhile, and so misses what it is sent: that silence is all by which many drivers can notice.
 
         What it holds and runs should be what the first one held and ran, and its lock should be open, if it has one:
         then nothing but the driver's own care keeps it from being changed.

@@ -42,7 +42,7 @@ class IdentityChecks(Checks):
         """`identify` and `state` are answered by a hub whose lock is closed, and its identity says that it is."""
         driver, hub = await stage.greet()
         if not hub.locked:
-            raise Broken("a hub that was just seated says that it is open")
+            raise Broken("a hub that was just seated says that it is open (`cannot` has no Ability.LOCK)")
         await stage.do(driver.identify)
         await stage.do(driver.state)
 

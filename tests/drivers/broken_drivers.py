@@ -60,6 +60,13 @@ class MisnamesSilence(Sound):
             raise UploadRejected(error.what, action=HubAction.CONFIRM, state_known=False) from error
 
 
+class SaysItIsOpen(Sound):
+    """As the driver of a hub without a lock, whose author has not said so."""
+
+    async def wait_for_hub(self) -> HubIdentity:
+        return replace(await super().wait_for_hub(), locked=False)
+
+
 class UndescribedSettings(SmpSettings):
     colour: str = "green"
 

@@ -21,6 +21,8 @@ A = TypeVar("A", bound=Answer)
 
 _BEAT_SECONDS: Final = 1.0
 """Of one who follows, between two questions whether the daemon is still there: it tells nothing while nothing changes."""
+_AGAIN_SECONDS: Final = 0.05
+"""Between two tries to reach a daemon that many ask at once."""
 _SILENT_SECONDS: Final = 2.5
 """A daemon that answers nothing for so long hangs: whoever looks is told of it within three."""
 
@@ -135,7 +137,7 @@ def _content(line: bytes, request: Request[A]) -> A:
 async def _connected(
     place: Path, asked: Asked, file: int | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
-    station = _connect(place)
+    station = await _connect(place)
     reader, writer = await asyncio.open_unix_connection(sock=station, limit=LONGEST_ANSWER)
     try:
         frame = request_frame(asked)
@@ -152,7 +154,19 @@ async def _connected(
         writer.close()
 
 
-def _connect(place: Path) -> socket.socket:
+async def _connect(place: Path) -> socket.socket:
+    """Connect as soon as the daemon has room: one that has not yet taken on those who asked before may be busy for a moment."""
+    now = asyncio.get_running_loop().time
+    by = now() + _SILENT_SECONDS
+    while (station := _connect_now(place)) is None:
+        if now() >= by:
+            raise DaemonSilent
+        await asyncio.sleep(_AGAIN_SECONDS)
+    return station
+
+
+def _connect_now(place: Path) -> socket.socket | None:
+    """Return a connection; None where the daemon has as many waiting as its socket takes."""
     path = socket_at(place)
     station = socket.socket(socket.AF_UNIX)
     try:
@@ -164,7 +178,7 @@ def _connect(place: Path) -> socket.socket:
         if isinstance(error, (FileNotFoundError, ConnectionRefusedError)):
             raise NoDaemon(f"no daemon runs in {place}; start it: reflash run") from error
         if isinstance(error, BlockingIOError):
-            raise DaemonSilent from error  # it has not taken on those who asked before
+            return None
         if isinstance(error, PermissionError):
             group = "ask for the group reflash-desk (docs/operating.md), or " if path == place else ""
             raise ControlError(

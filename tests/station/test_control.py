@@ -9,8 +9,8 @@ import os
 import socket
 import stat
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -571,18 +571,37 @@ async def test_who_follows_and_was_held_up_itself_does_not_say_that_the_daemon_h
         assert (await following).broker.line == "0"
 
 
-async def test_a_daemon_that_takes_nobody_on_any_more_is_said_to_hang(tmp_path: Path) -> None:
-    """As one that was stopped with as many waiting as its socket takes."""
+@contextmanager
+def full_socket(folder: Path) -> Iterator[socket.socket]:
+    """Listen with as many waiting as the socket takes."""
     with socket.socket(socket.AF_UNIX) as listening, ExitStack() as before:
-        listening.bind(str(tmp_path / "control.sock"))
+        listening.bind(str(folder / "control.sock"))
         listening.listen(0)
         refused = 0
         while refused != errno.EAGAIN:
             waiting = before.enter_context(socket.socket(socket.AF_UNIX))
             waiting.setblocking(False)
-            refused = waiting.connect_ex(str(tmp_path / "control.sock"))
-        with pytest.raises(DaemonSilent):
-            await ask_daemon(tmp_path, Status())
+            refused = waiting.connect_ex(str(folder / "control.sock"))
+        yield listening
+
+
+async def test_a_daemon_that_takes_nobody_on_any_more_is_said_to_hang(tmp_path: Path) -> None:
+    """As one that was stopped with as many waiting as its socket takes."""
+    with full_socket(tmp_path), pytest.raises(DaemonSilent):
+        await ask_daemon(tmp_path, Status())
+
+
+async def test_a_daemon_that_many_ask_at_once_is_not_said_to_hang(tmp_path: Path) -> None:
+    async def end(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    with full_socket(tmp_path) as listening:
+        asking = asyncio.ensure_future(ask_daemon(tmp_path, Status()))
+        for _ in range(10):
+            await asyncio.sleep(0)  # it has been refused by now
+        async with await asyncio.start_unix_server(end, sock=listening):
+            with pytest.raises(ConnectionLost):
+                await asking
 
 
 async def test_who_follows_and_leaves_ends_that_although_nothing_happens(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ async def test_a_silent_hub_is_asked_as_often_as_configured_and_its_state_is_kno
             await parameters(client)
         assert caught.value.state_known
         assert peer.port.path in str(caught.value)
+        await peer.until_asked(PARAMETERS, QUICK.attempts)
         assert len(peer.requests) == QUICK.attempts
 
 

@@ -493,9 +493,9 @@ def test_an_upload_has_a_last_deadline():
     error = fails(
         StuckProgress,
         crawl,
-        make_image(200_000),
+        make_image(400_000),
         window=1,
-        answer_seconds=1.0,
+        answer_seconds=1.5,
         slowness=1.0,
         upload_attempts=1,
     )

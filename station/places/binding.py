@@ -107,6 +107,9 @@ class Surroundings:
         except DriverError as error:
             unusable[place] = str(error)
             return
+        except Exception as error:
+            unusable[place] = _driver_failed(error)
+            return
         try:
             async with asyncio.timeout(self.seconds):
                 hubs[place] = await driver.wait_for_hub()
@@ -114,8 +117,15 @@ class Surroundings:
             pass  # nobody there
         except DriverError as error:
             unusable[place] = str(error)
+        except Exception as error:
+            unusable[place] = _driver_failed(error)
         finally:
             await driver.close()
+
+
+def _driver_failed(error: Exception) -> str:
+    """Say of a maker's driver that raised what no driver may: that costs one look, and nobody's bound slots."""
+    return f"its driver failed: {type(error).__name__}: {error}"
 
 
 def newly_answering(before: Look, now: Look) -> tuple[str, DeviceIdentity]:

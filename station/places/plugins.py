@@ -12,7 +12,7 @@ from station.places.settings import JigSettings
 
 
 def load_plugin(name: str) -> DriverPlugin:
-    """Import a driver. Raises ConfigError when none of that name is installed or it cannot be imported."""
+    """Import a driver. Raises ConfigError when none of that name is installed, it cannot be imported, or is no plugin."""
     found = entry_points(group=ENTRY_POINT_GROUP)
     if name not in found.names:
         known = ", ".join(sorted(found.names)) or "none"
@@ -21,6 +21,15 @@ def load_plugin(name: str) -> DriverPlugin:
         plugin: DriverPlugin = found[name].load()
     except (ImportError, AttributeError) as error:
         raise ConfigError(f"driver {name} cannot be loaded: {error}; install what it needs") from error
+    except Exception as error:  # a maker's module may raise whatever it likes
+        what = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"driver {name} cannot be loaded: {what}; its maker has to mend it") from error
+    model = getattr(plugin, "settings_model", None)
+    if isinstance(plugin, type) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+        raise ConfigError(
+            f"driver {name} cannot be loaded: its entry point has to name an object with a `settings_model`; "
+            "its maker has to mend it"
+        )
     return plugin
 
 

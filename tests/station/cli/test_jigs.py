@@ -6,7 +6,7 @@ import asyncio
 import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, Self, cast
 
 import pytest
 
@@ -14,12 +14,13 @@ from benches import brokers
 from benches.station_bench import DRIVER_SETTINGS, Bench, at_broker, slot
 from benches.station_config import write_config
 from benches.station_daemon import events_of, running_daemon
+from drivers.hub import DriverPlugin
 from drivers.jig_board.errors import BoardSilent
 from drivers.serial_places import SerialPlaces
 from drivers.smp.plugin import PLUGIN
 from drivers.smp.settings import SmpSettings
 from station.domain.phase import SlotPhase
-from station.places.binding import Look, Surroundings, newly_answering
+from station.places.binding import Look, NotBound, Surroundings, newly_answering
 from station.records.facts.bench import SlotEnabled
 
 COMMENT = "# socket 1 is the one next to the lid"
@@ -142,6 +143,30 @@ async def test_a_hub_that_answers_is_not_held_up_by_the_places_where_nobody_does
     await bench.seat(other, slot(4))
     then = await surroundings.look(now)
     assert newly_answering(now, then)[1].chf == other.chf
+
+
+@pytest.mark.parametrize("at", ["open", "wait_for_hub"])
+async def test_a_driver_that_raises_what_none_may_costs_its_own_look_alone(bench: Bench, at: str) -> None:
+    class Failing:
+        name = "acme"
+        settings_model = SmpSettings
+
+        async def open(self, *_: object) -> Self:
+            if at == "open":
+                raise KeyError("model")
+            return self
+
+        async def wait_for_hub(self) -> NoReturn:
+            raise KeyError("model")
+
+        async def close(self) -> None:
+            pass
+
+    settings = SmpSettings.model_validate(DRIVER_SETTINGS)
+    plugin = cast("DriverPlugin", Failing())
+    now = await Surroundings(SerialPlaces(bench.folder / "jig1"), plugin, settings, seconds=1e6).look()
+    with pytest.raises(NotBound, match=r"newly answers anywhere \(its driver failed: KeyError: 'model'\)"):
+        newly_answering(Look((), {}, {}), now)
 
 
 def test_two_hubs_at_once_bind_nothing(bind: Any, bench: Bench, config: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import errno
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -145,6 +146,45 @@ def test_every_fault_of_a_file_is_told_at_once(good: dict[str, Any], tmp_path: P
         f"reflash: {path}: mode: Input should be 'production' or 'bench'",
         f"reflash: {path}: unknown key brokr; remove it or correct its spelling",
     ]
+
+
+@pytest.mark.parametrize(
+    ("module", "says"),
+    [
+        ("import nothere", "No module named 'nothere'; install what it needs"),
+        ("1 / 0", "ZeroDivisionError: division by zero; its maker has to mend it"),
+        (
+            "class PLUGIN: settings_model = None",
+            "its entry point has to name an object with a `settings_model`",
+        ),
+        (
+            "from drivers.smp.plugin import PLUGIN\nPLUGIN = type(PLUGIN)",
+            "its entry point has to name an object with a `settings_model`",
+        ),
+    ],
+)
+def test_a_makers_package_that_is_no_driver_is_one_line(
+    good: dict[str, Any],
+    tmp_path: Path,
+    reflash: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+    says: str,
+) -> None:
+    about = tmp_path / "outside" / "outside_hubs-1.dist-info"
+    about.mkdir(parents=True)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: outside-hubs\nVersion: 1\n")
+    (about / "entry_points.txt").write_text("[reflash.drivers]\noutside = outside_hubs:PLUGIN\n")
+    (about.parent / "outside_hubs.py").write_text(module)
+    monkeypatch.syspath_prepend(about.parent)
+    monkeypatch.delitem(sys.modules, "outside_hubs", raising=False)
+    change("jigs.1.driver", "outside")(good)
+    said = reflash("run", "--config", write_config(tmp_path / "station.toml", good))
+    monkeypatch.delitem(sys.modules, "outside_hubs", raising=False)
+    assert said.code == 2
+    assert len(said.err.splitlines()) == 1
+    assert "driver outside cannot be loaded" in said.err
+    assert says in said.err
 
 
 STILL_WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {

@@ -224,6 +224,15 @@ class Bench:
             if slot["port"] is None:
                 self.do_now("port", jig=slot["jig"], slot=slot["slot"], plugged=True)
 
+    def tidy_board(self, jig: int) -> None:
+        """Undo what was done to a jig's board: faults, lies, pressed buttons, an unplugged cable."""
+        acts: list[dict[str, Any]] = [{"act": "fault", "fault": "none"}, {"act": "lie", "slots": []}]
+        acts += [{"act": act} for act in ("disarm", "release_stop", "release_start")]
+        if self.do_now("board", jig=jig)["port"] is None:
+            acts.append({"act": "plug"})
+        for act in acts:
+            self.do_now("board", jig=jig, **act)
+
     def settings(self, state: Path, places: dict[str, list[int]], **changes: Any) -> dict[str, Any]:
         """Return a station's configuration as its file would hold it."""
         jigs = [

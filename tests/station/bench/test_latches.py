@@ -206,12 +206,15 @@ async def test_after_a_stop_hubs_go_on_by_themselves_and_those_taken_out_are_loo
     stays, leaves = boarded.bench.hub(), boarded.bench.hub()
 
     await boarded.order(stays, leaves)
+    for place in (FIRST, SECOND):  # neither is done before the other is under way
+        await boarded.bench.fault(place, "delay_reply", on="upload", seconds=0.1, times=10_000)
     async with running_daemon(boarded.settings) as station:
         await boarded.bench.seat(stays, FIRST)
         await boarded.bench.seat(leaves, SECOND)
         for place in (FIRST, SECOND):
             await station.until_that(lambda place=place: (station.view(place).percent or 0) > 10)
         await press(boarded, "press_stop")
+        await boarded.bench.do("disarm")
         for place, hub in ((FIRST, stays), (SECOND, leaves)):
             stopped = await station.until(place, SlotPhase.EMERGENCY_STOP)
             assert line_of(stopped).endswith(f"leave hub {hub.chf} in, it is looked at after the reset")

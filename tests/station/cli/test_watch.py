@@ -12,6 +12,7 @@ import stat
 import sys
 import termios
 import tty
+from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -229,10 +230,10 @@ async def test_a_watch_without_a_daemon_or_room_says_so_and_waits_for_it(
             assert await watching.wait() == 0
 
 
-async def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config: Path) -> None:
-    """Green stands over what is known now alone."""
+@contextlib.asynccontextmanager
+async def passed_in_sight(bench: Bench, config: Path) -> AsyncIterator[tuple[Process, Process, Screen]]:
+    """A daemon, who watches it in a terminal, and that terminal, which shows a hub that passed."""
     hub = bench.hub()
-
     await give_order(load_settings(config), hub)
     screen = Screen()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
@@ -244,47 +245,42 @@ async def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config
                 await screen.until("seat a hub")
                 await bench.seat(hub, FIRST)
                 await screen.until("PASSED")
-                daemon.kill()
-                await screen.until("it is waited for (Ctrl+C to end)")
-                screen.forget()
-                await screen.until("it is waited for (Ctrl+C to end)")
-                assert "PASSED" not in await screen.until("what to do")
-                watching.send_signal(signal.SIGINT)
+                yield daemon, watching, screen
     finally:
         screen.close()
+
+
+async def until_waited_for(screen: Screen, words: str) -> None:
+    """Wait for words that stand there alone, twice: green stands over what is known now alone."""
+    await screen.until(words)
+    screen.forget()
+    await screen.until(words)
+    assert "PASSED" not in await screen.until("what to do")
+
+
+async def test_what_a_killed_daemon_showed_is_shown_no_more(bench: Bench, config: Path) -> None:
+    async with passed_in_sight(bench, config) as (daemon, watching, screen):
+        daemon.kill()
+        await until_waited_for(screen, "it is waited for (Ctrl+C to end)")
+        watching.send_signal(signal.SIGINT)
 
 
 async def test_what_a_daemon_showed_that_hangs_is_shown_no_more_until_it_answers(
     bench: Bench, config: Path
 ) -> None:
-    hub = bench.hub()
-
-    await give_order(load_settings(config), hub)
-    screen = Screen()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-    ends = dict.fromkeys(("stdin", "stdout", "stderr"), screen.slave)
-    quiet = dict.fromkeys(("stdout", "stderr"), asyncio.subprocess.DEVNULL)
-    try:
-        async with program("run", "--config", config, **quiet) as daemon:  # noqa: SIM117 - it ends last
-            async with program("watch", "--config", config, env=environment, **ends) as watching:
-                await screen.until("seat a hub")
-                await bench.seat(hub, FIRST)
-                await screen.until("PASSED")
-                for _ in range(2):
-                    daemon.send_signal(signal.SIGSTOP)
-                    await screen.until("has not answered for some seconds; it is waited for (Ctrl+C to end)")
-                    screen.forget()
-                    await screen.until("has not answered for some seconds; it is waited for (Ctrl+C to end)")
-                    assert "PASSED" not in await screen.until("what to do")
-                    daemon.send_signal(signal.SIGCONT)
-                    screen.forget()
-                    await screen.until("PASSED")
-                    screen.forget()
-                watching.send_signal(signal.SIGINT)
-                await watching.wait()
-                daemon.send_signal(signal.SIGINT)
-    finally:
-        screen.close()
+    async with passed_in_sight(bench, config) as (daemon, watching, screen):
+        for _ in range(2):
+            daemon.send_signal(signal.SIGSTOP)
+            await until_waited_for(
+                screen, "has not answered for some seconds; it is waited for (Ctrl+C to end)"
+            )
+            daemon.send_signal(signal.SIGCONT)
+            screen.forget()
+            await screen.until("PASSED")
+            screen.forget()
+        watching.send_signal(signal.SIGINT)
+        await watching.wait()
+        daemon.send_signal(signal.SIGINT)
 
 
 def test_a_jigs_own_scanner_is_answered_on_every_screen(config: Path, bench: Bench, tmp_path: Path) -> None:

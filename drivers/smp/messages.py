@@ -30,7 +30,7 @@ _OFFSET: Final = b"\xa2\x63off"
 _DATA: Final = b"\x64data"
 _HEAD_OF_2: Final = Struct(">BH")
 _HEAD_OF_4: Final = Struct(">BI")
-_FAR_CHUNK: Final = Struct(f">BBHHBB{len(_OFFSET)}sBI{len(_DATA)}sBH")
+_FAR_CHUNK: Final = Struct(f"{HEADER.format}{len(_OFFSET)}sBI{len(_DATA)}sBH")
 """Header and fields of most chunks, in one piece."""
 
 

@@ -35,7 +35,7 @@ from station.attempt.history import (
     own_open_attempt,
     result_of,
 )
-from station.attempt.opening import line_of, open_at_jig
+from station.attempt.opening import open_at_jig
 from station.attempt.parts import Ending, Failed, LeftOpen, Passed, SequenceParts
 from station.attempt.permission import OrderPermission, Veto
 from station.attempt.plan import AttemptPlan, PlannedStep
@@ -52,7 +52,7 @@ from station.records.errors import AttemptHasResult, NotAsExpected
 from station.records.facts.attempts import AttemptClosed, AttemptPlanned, AttemptResumed, HubLost, StepTarget
 from station.records.facts.events import Event
 from station.records.facts.history import HubHistory, OpenAttempt, PastAttempt
-from station.records.facts.orders import ListedElsewhere, jig_order, listed_elsewhere
+from station.records.facts.orders import ListedElsewhere, jig_order, listed_device, listed_elsewhere
 from station.records.journal import Journal
 from station.unlocking.parts import NamedAuthority, WrongAnswers
 
@@ -117,7 +117,7 @@ class Conductor:
         if label is None:
             return True
         order = await self._journal.jig_order(place.jig)
-        return await self._journal.ask(line_of, order, None, label) is not None
+        return await self._journal.ask(listed_device, order, None, label) is not None
 
     async def unidentified(
         self, place: SlotName, label: ScannedLabel | None, error: DriverError
@@ -147,7 +147,7 @@ class Conductor:
             passed = history.passed_in(order) if last.code is Code.ALREADY_PASSED else None
             left = await left_with(journal, hub, (passed or last).attempt)
             goes_home = order is not None and last.code in {None, Code.ALREADY_PASSED}
-            withdrawn = goes_home and await journal.ask(line_of, order, facts_of(hub), None) is None
+            withdrawn = goes_home and await journal.ask(listed_device, order, facts_of(hub), None) is None
             if left is not None and not withdrawn:
                 result = await result_of(journal, hub, last.attempt)
                 return StillSeated(
@@ -241,7 +241,7 @@ class Conductor:
             number=interrupted.number,
             hub=facts,
             label=visit.label() or label_of(interrupted),
-            line=await journal.ask(line_of, interrupted.order, facts, None),
+            line=await journal.ask(listed_device, interrupted.order, facts, None),
             opened=interrupted.opened,
             operator=self._workers.at(visit.place.jig).pseudonym,
         )

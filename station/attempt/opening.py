@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Final
 
 from station.attempt.closing import OpenedAttempt
 from station.attempt.workers import Workers
 from station.domain.hub_facts import DeviceFacts
 from station.domain.label import ScannedLabel
-from station.domain.order_line import ListedDevice
 from station.domain.slot_name import SlotName
 from station.records.errors import NotAsExpected, OrderIsClosed, OrderNotHere
 from station.records.expectations import Expectation
 from station.records.facts.attempts import AttemptOpened
 from station.records.facts.history import HubHistory
-from station.records.facts.orders import order_line, order_line_state
+from station.records.facts.orders import listed_device
 from station.records.journal import Journal
 
 _ORDERS_TRIED: Final = 3
@@ -48,7 +46,7 @@ async def open_attempt(
         boot_seconds=None if boot_seconds is None else round(boot_seconds, 6),
     )
     (recorded,) = await journal.append(*expected, event)
-    line = await journal.ask(line_of, order, hub, label)
+    line = await journal.ask(listed_device, order, hub, label)
     return OpenedAttempt(
         attempt=recorded.sequence,
         place=place,
@@ -98,16 +96,3 @@ async def open_at_jig(
             tries += 1
             if tries == _ORDERS_TRIED:
                 raise
-
-
-def line_of(
-    tables: sqlite3.Connection, order: str | None, hub: DeviceFacts | None, label: ScannedLabel | None
-) -> ListedDevice | None:
-    """Return the order's line that lists the hub, by its CHF or its GPF; by its label if it does not say who it is."""
-    if order is None:
-        return None
-    if hub is not None:
-        state = order_line_state(tables, order, *hub.ids.every)
-        return None if state is None else state.line
-    line = None if label is None else order_line(tables, order, label.device_id)
-    return line if label is not None and line is not None and label.names(line) else None

@@ -16,13 +16,12 @@ from firmware_catalog.errors import CatalogError
 from firmware_catalog.identity import DeviceModel
 from station.attempt.authorise import Question, Rejected, against_order
 from station.attempt.closing import OpenedAttempt
-from station.attempt.opening import line_of
 from station.domain.label import ScannedLabel
 from station.domain.order_line import ListedDevice
 from station.domain.outcome import Code
 from station.records.facts.attempts import StepTarget
 from station.records.facts.history import PastAttempt
-from station.records.facts.orders import jig_order, order_is_open
+from station.records.facts.orders import jig_order, listed_device, order_is_open
 from station.records.journal import Journal
 from station.records.reader import JournalReader
 
@@ -84,7 +83,7 @@ class OrderPermission:
         if order is not None and not self._is_worked_on(records, order):
             order = None
         if order is not None and line is not None:
-            line = records.ask(line_of, order, self.opened.hub, self.opened.label)
+            line = records.ask(listed_device, order, self.opened.hub, self.opened.label)
         return order, line, records.hub_history(*hub.ids.every).passed_in(self.opened.order)
 
     def _is_worked_on(self, records: JournalReader, order: str) -> bool:

@@ -104,27 +104,24 @@ class Surroundings:
     async def _ask(self, place: str, hubs: dict[str, DeviceIdentity], unusable: dict[str, str]) -> None:
         try:
             driver = await self.plugin.open(place, self.settings)
-        except DriverError as error:
-            unusable[place] = str(error)
-            return
         except Exception as error:
-            unusable[place] = _driver_failed(error)
+            unusable[place] = _why(error)
             return
         try:
             async with asyncio.timeout(self.seconds):
                 hubs[place] = await driver.wait_for_hub()
         except TimeoutError:
             pass  # nobody there
-        except DriverError as error:
-            unusable[place] = str(error)
         except Exception as error:
-            unusable[place] = _driver_failed(error)
+            unusable[place] = _why(error)
         finally:
             await driver.close()
 
 
-def _driver_failed(error: Exception) -> str:
-    """Say of a maker's driver that raised what no driver may: that costs one look, and nobody's bound slots."""
+def _why(error: Exception) -> str:
+    """Say why a place cannot be used. What no driver may raise costs this look, too, and nobody's bound slots."""
+    if isinstance(error, DriverError):
+        return str(error)
     return f"its driver failed: {type(error).__name__}: {error}"
 
 

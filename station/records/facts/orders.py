@@ -11,7 +11,9 @@ from typing import Literal
 from firmware_catalog.devices import Family, gpf_of
 from firmware_catalog.identity import Eui64
 from station.domain.actor import Actor
+from station.domain.hub_facts import DeviceFacts
 from station.domain.jig_order import JigOrder
+from station.domain.label import ScannedLabel
 from station.domain.order_line import ListedDevice, read_line
 from station.domain.outcome import SUCCESSES, Outcome
 from station.records.errors import EventRefused, OrderIsClosed
@@ -224,12 +226,6 @@ class OrderLineState:
     outcome: Outcome | None
 
 
-def order_line(tables: sqlite3.Connection, order: str, device: Eui64) -> ListedDevice | None:
-    """Return the order's line for the hub with this CHF or, failing that, this GPF id."""
-    state = order_line_state(tables, order, device)
-    return None if state is None else state.line
-
-
 def order_line_state(tables: sqlite3.Connection, order: str, *devices: Eui64) -> OrderLineState | None:
     """Return the order's line for the first of these devices that it lists, as a CHF or, failing that, as a GPF."""
     for device in devices:
@@ -241,6 +237,19 @@ def order_line_state(tables: sqlite3.Connection, order: str, *devices: Eui64) ->
             if found is not None:
                 return _line_state(found)
     return None
+
+
+def listed_device(
+    tables: sqlite3.Connection, order: str | None, hub: DeviceFacts | None, label: ScannedLabel | None
+) -> ListedDevice | None:
+    """Return the order's line that lists the hub, by its CHF or its GPF; by its label if it does not say who it is."""
+    if order is None:
+        return None
+    if hub is not None:
+        state = order_line_state(tables, order, *hub.ids.every)
+        return None if state is None else state.line
+    state = None if label is None else order_line_state(tables, order, label.device_id)
+    return state.line if label is not None and state is not None and label.names(state.line) else None
 
 
 def order_lines(tables: sqlite3.Connection, order: str) -> tuple[OrderLineState, ...]:

@@ -203,10 +203,10 @@ def test_a_jig_changes_to_another_order(folder: Path) -> None:
 def test_a_line_is_found_by_either_id(folder: Path) -> None:
     with ledger_in(folder) as ledger, JournalReader(folder) as reader:
         write(ledger, *order_events())
-        assert reader.ask(orders_facts.order_line, "WO-1", chf(2)) == order_line(2)
-        assert reader.ask(orders_facts.order_line, "WO-1", gpf(2)) == order_line(2)
-        assert reader.ask(orders_facts.order_line, "WO-1", chf(7)) is None
-        assert reader.ask(orders_facts.order_line, "WO-9", chf(2)) is None
+        assert reader.ask(orders_facts.order_line_state, "WO-1", chf(2)).line == order_line(2)
+        assert reader.ask(orders_facts.order_line_state, "WO-1", gpf(2)).line == order_line(2)
+        assert reader.ask(orders_facts.order_line_state, "WO-1", chf(7)) is None
+        assert reader.ask(orders_facts.order_line_state, "WO-9", chf(2)) is None
 
 
 def test_results_wait_until_acknowledged_and_can_be_sent_again(folder: Path) -> None:

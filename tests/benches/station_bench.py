@@ -216,16 +216,17 @@ class Bench:
         assert (inside["boots"], inside["wrong_unlock_answers"]) == (1, 0)
 
     def tidy(self) -> None:
-        """Empty every slot, forget every fault, plug in every port."""
+        """Empty every slot, forget every fault, plug in every port; of the jigs' boards, too, whose buttons are let go."""
         self.do_now("disarm")
         for slot in self.do_now("slots")["slots"]:
             if slot["occupied"] or slot["loose"]:
                 self.do_now("unseat", jig=slot["jig"], slot=slot["slot"])
             if slot["port"] is None:
                 self.do_now("port", jig=slot["jig"], slot=slot["slot"], plugged=True)
+        for jig in self.ready.get("boards", ()):
+            self._tidy_board(int(jig.removeprefix("jig")))
 
-    def tidy_board(self, jig: int) -> None:
-        """Undo what was done to a jig's board: faults, lies, pressed buttons, an unplugged cable."""
+    def _tidy_board(self, jig: int) -> None:
         acts: list[dict[str, Any]] = [{"act": "fault", "fault": "none"}, {"act": "lie", "slots": []}]
         acts += [{"act": act} for act in ("disarm", "release_stop", "release_start")]
         if self.do_now("board", jig=jig)["port"] is None:

@@ -151,8 +151,13 @@ async def test_what_arrives_at_a_port_that_may_wait_lies_until_another_wants_its
         assert not recorder.data
         other_link.may_wait(_SOON)
         await recorder.until(lambda: recorder.data == b"one")
-        link.may_wait(0)
+        other_link.may_wait(0)
+        await asyncio.sleep(2 * _SOON)  # the look that it had asked for is over: timers come in their order
         port.send(b"two")
+        other_port.send(b"at once")
+        await other_recorder.until(lambda: other_recorder.data == b"at once" * 2)
+        assert recorder.data == b"one"
+        link.may_wait(0)
         await recorder.until(lambda: recorder.data == b"onetwo")
 
 

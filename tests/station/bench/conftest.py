@@ -31,8 +31,6 @@ def at(
     bench = shared_bench if request.param == "link" else boarded_bench
     yield Hands(bench, shared_broker, tmp_path, boards=request.param == "board")
     bench.tidy()
-    if request.param == "board":
-        bench.tidy_board(1)
 
 
 @pytest.fixture
@@ -44,4 +42,3 @@ def linked(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Ha
 def boarded(boarded_bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Iterator[Hands]:
     yield Hands(boarded_bench, shared_broker, tmp_path, boards=True)
     boarded_bench.tidy()
-    boarded_bench.tidy_board(1)

@@ -41,7 +41,10 @@ def test_a_wrong_pin_is_tried_once(hsm_with_root_key: SoftHsm, tmp_path: Path) -
 
     root, online = load_signer(ROOT_KEY, wrong_pin), CryptoSigner.generate_ecdsa()
     keys = {role: RoleKeys((root.public_key,)) for role in OWNER_ROLES}
-    with pytest.raises(SigningKeyError, match="its HSM refuses the PIN"):
+    refused = (
+        r"does not sign: its HSM refuses the PIN \(PinIncorrect\); give the right one; nothing was changed"
+    )
+    with pytest.raises(SigningKeyError, match=refused):
         found_catalog(tmp_path / "catalogue", keys, [root, online])
     assert len(asked) == 1
     assert not (tmp_path / "catalogue" / "metadata").exists()

@@ -96,6 +96,23 @@ WRONG: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
         call_both_alike,
         "two jigs are called jig1; give each the name that is written on it",
     ),
+    "one jig where several may be": (
+        lambda settings: settings.update(jigs=settings["jigs"][0]),
+        "jigs: there may be several: [[jigs]], not [jigs]",
+    ),
+    "several where one table is": (
+        change("jigs.1.slots", [{"1": "/dev/port1"}]),
+        "jig jig2: slots: it has to be one table: [jigs.slots]",
+    ),
+    "a text for a table": (
+        change("catalogue", "/srv/catalogue"),
+        "catalogue: it has to be one table: [catalogue]",
+    ),
+    "a number for a text": (
+        change("jigs.0.slots", {"1": 5}),
+        "jig jig1: slots.1: it has to be a text: in quotation marks",
+    ),
+    "a text for a list": (change("jigs", "jig1"), "jigs: it has to be a list: in square brackets"),
     "no such mode": (change("mode", "dev"), "mode: Input should be 'production' or 'bench'"),
     "a name that is no topic level": (
         change("site", "north/1"),

@@ -138,15 +138,17 @@ def _certificates_and_backup(settings: StationSettings) -> Findings:
     return [*found, judge_backup(backups(settings), now)]
 
 
-async def _within(where: str, seconds: float, check: Callable[[], Awaitable[Findings]]) -> Findings:
+async def _within(
+    where: str, seconds: float, check: Callable[[], Awaitable[Findings]], *, named: str = "the check"
+) -> Findings:
     """Run a check to its end or to its deadline. Whatever it raises is a finding, so that the others are heard."""
     try:
         async with asyncio.timeout(seconds):
             return await check()
     except TimeoutError:
-        return [fault(where, f"the check did not end within {seconds:.0f} s", "look for what holds it up")]
+        return [fault(where, f"{named} did not end within {seconds:.0f} s", "look for what holds it up")]
     except Exception as error:
-        return [fault(where, f"the check failed ({type(error).__name__}: {error})", "report this line")]
+        return [fault(where, f"{named} failed ({type(error).__name__}: {error})", "report this line")]
 
 
 async def _jig(jig: JigUnderTest, journal_folder: Path) -> Findings:
@@ -183,7 +185,7 @@ async def _look_at_place(jig: JigUnderTest, number: int) -> PlaceLook:
         seen.append(await look_at_place(where, place, jig.finder, jig.driver_settings))
         return []
 
-    failure = await _within(where, _SECONDS, look)
+    failure = await _within(where, _SECONDS, look, named=_by_driver(jig))
     return seen[0] if seen else PlaceLook(may_be_asked=False, findings=tuple(failure))
 
 
@@ -212,4 +214,10 @@ def _slot(jig: JigUnderTest, number: int, seated: frozenset[int] | None) -> Awai
             seated=sits,
             seconds=seconds,
         ),
+        named=_by_driver(jig),
     )
+
+
+def _by_driver(jig: JigUnderTest) -> str:
+    """Name a check whose failure may be a maker's to mend."""
+    return f"the check by driver {jig.settings.driver}"

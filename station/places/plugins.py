@@ -25,9 +25,10 @@ def load_plugin(name: str) -> DriverPlugin:
         what = f"{type(error).__name__}: {error}"
         raise ConfigError(f"driver {name} cannot be loaded: {what}; its maker has to mend it") from error
     model = getattr(plugin, "settings_model", None)
-    if isinstance(plugin, type) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+    is_model = isinstance(model, type) and issubclass(model, BaseModel)
+    if isinstance(plugin, type) or not is_model or not callable(getattr(plugin, "open", None)):
         raise ConfigError(
-            f"driver {name} cannot be loaded: its entry point has to name an object with a `settings_model`; "
+            f"driver {name} cannot be loaded: its entry point has to name an object with a `settings_model` and `open`; "
             "its maker has to mend it"
         )
     return plugin

@@ -172,11 +172,15 @@ def test_every_fault_of_a_file_is_told_at_once(good: dict[str, Any], tmp_path: P
         ("1 / 0", "ZeroDivisionError: division by zero; its maker has to mend it"),
         (
             "class PLUGIN: settings_model = None",
-            "its entry point has to name an object with a `settings_model`",
+            "its entry point has to name an object with a `settings_model` and `open`",
         ),
         (
             "from drivers.smp.plugin import PLUGIN\nPLUGIN = type(PLUGIN)",
-            "its entry point has to name an object with a `settings_model`",
+            "its entry point has to name an object with a `settings_model` and `open`",
+        ),
+        (
+            "from drivers.smp.plugin import PLUGIN as ours\nclass PLUGIN: settings_model = ours.settings_model\nPLUGIN = PLUGIN()",
+            "its entry point has to name an object with a `settings_model` and `open`",
         ),
     ],
 )

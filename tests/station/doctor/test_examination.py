@@ -56,6 +56,19 @@ def at(findings: list[Finding], where: str) -> list[tuple[Verdict, str]]:
     return [(finding.verdict, str(finding)) for finding in findings if finding.where == where]
 
 
+def test_a_makers_driver_that_raises_what_it_may_not_is_named(
+    bench: Bench, shared_broker: brokers.Mosquitto, third_party: None, tmp_path: Path
+) -> None:
+    raw = bench.settings(tmp_path / "state", {"jig1": [1]}, mqtt={"port": shared_broker.port})
+    raw["jigs"][0] |= {
+        "driver": "resetting",
+        "driver_settings": {**DRIVER_SETTINGS, "control": str(tmp_path / "no.sock")},
+    }
+    found = at(asyncio.run(examine(StationSettings.model_validate(raw))), "jig1 slot 1")
+    assert [verdict for verdict, _ in found] == [FAULT]
+    assert "the check by driver resetting failed (FileNotFoundError" in found[0][1]
+
+
 def test_a_bench_with_something_wrong_in_every_slot_is_told_slot_by_slot_in_finite_time(
     bench: Bench, shared_broker: brokers.Mosquitto, third_party: None, tmp_path: Path
 ) -> None:

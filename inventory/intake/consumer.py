@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final
@@ -20,6 +21,9 @@ from inventory.pauses import pause_after
 from station.messages.order_fact import ORDER_TOPIC
 from station.messages.packing_fact import PACKING_TOPIC
 
+_ADVICE: Final = "start it, or correct host and port under [mqtt]; stations keep what it has not taken"
+_ERROR_NUMBER: Final = re.compile(r"^\[Errno -?\d+\] ")
+"""What aiomqtt leaves of an OSError is its text, and this says nothing to people."""
 _log: Final = structlog.get_logger()
 
 
@@ -70,9 +74,9 @@ class Consumer:
                 refuses = isinstance(error, BrokerRefuses)
                 _log.log(
                     logging.ERROR if refuses else logging.WARNING,
-                    "the broker refuses" if refuses else "not connected to the broker",
+                    "the broker refuses" if refuses else f"not connected to the broker; {_ADVICE}",
                     broker=self._broker,
-                    reason=str(error),
+                    reason=_ERROR_NUMBER.sub("", str(error)),
                     again_in_seconds=round(wait, 1),
                 )
                 await asyncio.sleep(wait)

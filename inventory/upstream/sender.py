@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from inventory.database.engine import Database, DatabaseUnavailable
+from inventory.database.engine import Database, DatabaseUnavailable, WrongRevision
 from inventory.database.waiting import until_answered
 from inventory.moments import Clock
 from inventory.pauses import pause_after
@@ -119,7 +119,7 @@ class Sender:
         except asyncio.CancelledError:
             # Whoever works next need not wait until nobody can be sending these any more.
             stopped = [(job, Unknown("this program was stopped meanwhile")) for job in jobs]
-            with suppress(DatabaseUnavailable):
+            with suppress(DatabaseUnavailable, WrongRevision):
                 await asyncio.get_running_loop().run_in_executor(thread, self._put_down, stopped)
             raise
         done = list(zip(jobs, answers, strict=True))

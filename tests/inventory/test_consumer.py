@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -154,6 +155,27 @@ async def test_the_program_killed_at_any_time_takes_each_message_in_once_and_say
             await until(lambda: taken_in(database) == station.results)
             process.send_signal(signal.SIGTERM)
             assert wait_for(process) == 128 + signal.SIGTERM
+
+
+@pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+async def test_a_broker_that_is_not_there_is_said_with_what_to_do(url: str, tmp_path: Path) -> None:
+    config, log = tmp_path / "inventory.toml", tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    config.write_text(CONFIG.format(url=url, port=port, name="alone"))
+    reflash = (sys.executable, "-c", "from station.program import main; main()")
+    with (
+        Database(url),
+        log.open("w") as file,
+        running((*reflash, "inventory", "run", "--config", config), stderr=file) as process,
+    ):
+        await until(
+            lambda: "not connected to the broker; start it, or correct host and port" in log.read_text()
+        )
+        process.send_signal(signal.SIGTERM)
+        assert wait_for(process) == 128 + signal.SIGTERM
+    assert "Connection refused" in log.read_text()
+    assert "Errno" not in log.read_text()
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

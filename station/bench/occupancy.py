@@ -49,9 +49,12 @@ class Unknown:
 
     place: SlotName
     why: Doubt
+    silent_seconds: float | None = None
+    """How long its link has to be silent until that tells, where it will."""
 
     def __str__(self) -> str:
-        return f"{self.place} is not known to be empty ({self.why})"
+        tells = "" if self.silent_seconds is None else f"; {self.silent_seconds:g} s of silence will tell"
+        return f"{self.place} is not known to be empty ({self.why}{tells})"
 
 
 Occupancy = Empty | Seated | Unknown
@@ -65,12 +68,13 @@ def occupancy(
     has_switch: bool,
     answered: bool,
     silent: bool,
+    boot_seconds: float,
 ) -> Occupancy:
     """Say what is known of a slot that shows this.
 
     `present` is what is believed of it, from looks that were taken before anybody asked; `closed`, what its switch said when
     it was asked for this, None where it does not answer: only both together say that it is empty. `answered` is whether a hub has said there who it is and has not been found gone since. `silent` is whether the link
-    has been listened to for as long as a hub takes to boot, is still, and nothing has answered.
+    has been listened to for as long as a hub takes to boot, which is `boot_seconds`, is still, and nothing has answered.
     """
     place = shown.place
     if answered and present is False:
@@ -82,7 +86,7 @@ def occupancy(
             return Unknown(place, Doubt.SWITCH)
         return Seated(place, None) if closed else Empty(place, "switch")
     if shown.phase in EXPECTING:
-        return Empty(place, "link") if silent else Unknown(place, Doubt.SILENCE)
+        return Empty(place, "link") if silent else Unknown(place, Doubt.SILENCE, boot_seconds)
     if shown.outcome is not None:
         return Seated(place, shown.chf)
     return Unknown(place, Doubt.NOT_LISTENED_TO)

@@ -137,6 +137,7 @@ class Slot:
             has_switch=seat.gives_power,
             answered=self.labels.seated is not None,
             silent=self._arrivals.silent,
+            boot_seconds=self._parts.recognition_seconds,
         )
 
     def finish_after_this_hub(self) -> None:

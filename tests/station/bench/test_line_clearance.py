@@ -53,7 +53,13 @@ def test_a_slot_is_empty_only_by_what_is_known() -> None:
     for phase, outcome, present, closed, has_switch, answered, silent in known:
         shown = SlotView(place=slot(1), phase=phase, outcome=outcome, chf=HUB)
         found = occupancy(
-            shown, present=present, closed=closed, has_switch=has_switch, answered=answered, silent=silent
+            shown,
+            present=present,
+            closed=closed,
+            has_switch=has_switch,
+            answered=answered,
+            silent=silent,
+            boot_seconds=30.0,
         )
         if present or (answered and present is None):
             assert found == Seated(slot(1), HUB)
@@ -198,7 +204,7 @@ async def test_what_nobody_can_tell_of_is_looked_into_and_everything_is_one_appe
 ) -> None:
     unclear: dict[str, Occupancy] = {
         "jig1": Unknown(slot(1), Doubt.NOT_LISTENED_TO),
-        "jig2": Unknown(slot(1, 2), Doubt.SILENCE),
+        "jig2": Unknown(slot(1, 2), Doubt.SILENCE, silent_seconds=30.0),
     }
     async with Journal.open(tmp_path, site="site", station="bench") as journal:
         await import_order(journal, order_csv(bench.hub()), "jig1", "jig2")
@@ -222,7 +228,8 @@ async def test_what_nobody_can_tell_of_is_looked_into_and_everything_is_one_appe
         )
         booting = await refused(desk.answer(both, THE_ACCOUNT))
         assert str(booting) == (
-            "not clear: jig2 slot 1 is not known to be empty (a hub may be booting there); ask again in a moment"
+            "not clear: jig2 slot 1 is not known to be empty (a hub may be booting there; 30 s of silence will tell);"
+            " ask again in a moment"
         )
         unclear["jig2"] = Empty(slot(1, 2), "link")
         first = await journal.append(OrderUnassigned(order="WO-1", jig="jig2", actor=None))

@@ -31,6 +31,7 @@ def judge_status(status: BenchStatus) -> Iterator[Finding]:
     yield ok("daemon", "runs; ports, boards and broker are its own, so what follows of them is its word")
     connected = status.broker.state == "connected"
     yield (ok if connected else fault)("broker", status.broker.line)
+    yield from (warning("station", sentences.notice(each)) for each in status.faults)
     slots = status.slots
     for interlock in dict.fromkeys(each for slot in slots for each in slot.interlocks):
         yield fault(interlock.jig or "station", sentences.interlock(interlock))

@@ -15,14 +15,12 @@ from station.desk.health_requests import HealthShown, ShowHealth
 from station.desk.refusals import Refused
 from station.doctor.daemon import judge_status
 from station.doctor.health import judge_health
-from station.doctor.report import Finding, Verdict, fault, warning
+from station.doctor.report import Finding, Verdict, fault
 from station.doctor.shift import check_shift
 from station.doctor.upkeep import check_upkeep
 from station.health.health import Health
 from station.health.looking import look_at_files
-from station.sentences import Sentences
 from station.settings import StationSettings
-from station.texts.texts import ENGLISH
 
 WORST_FIRST: Final = (Verdict.FAULT, Verdict.WARNING, Verdict.OK)
 
@@ -105,8 +103,6 @@ def _no_answer(daemon: Daemon, error: Exception) -> Finding:
 
 def _told_by_daemon(told: BenchStatus, shown: HealthShown) -> Iterator[Finding]:
     yield from judge_status(told)
-    sentences = Sentences(ENGLISH)
-    yield from (warning("station", sentences.notice(each)) for each in told.faults)
     places = {str(slot.place) for slot in told.slots}
     # A slot that is out of use says itself why.
     yield from (each for each in judge_health(shown.health) if each.where not in places)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from drivers.threads import apart
 from station.printing.places import NotBegun, PrintedOrNot
@@ -93,8 +94,7 @@ class NetworkPrinter:
                     "printer's name",
                     partial(socket.getaddrinfo, settings.host, settings.port, type=socket.SOCK_STREAM),
                 )
-                address = found[0][4]
-                reader, writer = await asyncio.open_connection(str(address[0]), int(address[1]))
+                reader, writer = await _connected([address for *_, address in found])
         except (OSError, UnicodeError) as error:
             raise NotBegun(f"it is not reached: {_why(error)}; see to it and to the network") from error
         try:
@@ -143,6 +143,17 @@ class _Line:
         return found
 
 
+async def _connected(
+    addresses: Sequence[tuple[Any, ...]],
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Connect to the first address that can be. Raises the last one's OSError: a name may stand for two protocols' addresses."""
+    *others, last = addresses
+    for address in others:
+        with contextlib.suppress(OSError):
+            return await asyncio.open_connection(str(address[0]), int(address[1]))
+    return await asyncio.open_connection(str(last[0]), int(last[1]))
+
+
 def _why(error: Exception) -> str:
     match error:
         case TimeoutError():
@@ -151,6 +162,8 @@ def _why(error: Exception) -> str:
             return "it has hung up"
         case AnswerUnreadable():
             return f"it does not speak as a label printer does ({error})"
+        case OSError(errno=int(number)) if number > 0:
+            return os.strerror(number)  # asyncio puts words of its own where this is
         case OSError():
             return error.strerror or str(error)
         case _:

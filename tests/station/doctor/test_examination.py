@@ -19,6 +19,8 @@ from station.descriptors import allowed, needed
 from station.doctor.examination import examine
 from station.doctor.report import Finding, Verdict
 from station.domain.phase import SlotPhase
+from station.domain.reason import Reason
+from station.domain.statement import Statement
 from station.settings import StationSettings
 
 OK, WARNING, FAULT = Verdict.OK, Verdict.WARNING, Verdict.FAULT
@@ -165,7 +167,11 @@ def test_a_daemon_at_work_is_not_disturbed_and_its_word_is_taken(
         async with running_daemon(settings) as station:
             await station.until(slot(1), SlotPhase.EMPTY)
             await station.until(slot(2), SlotPhase.NO_PORT)
-            await station.daemon.view.changes.until(lambda: station.daemon.view.broker.state == "connected")
+            view = station.daemon.view
+            await view.changes.until(lambda: view.broker.state == "connected")
+            view.set_fault(
+                "label printer", Statement.of(Reason.LABELS_NOT_PRINTED, detail="it is off; see to it")
+            )
             findings = await examine(settings)
             assert station.daemon.view.broker.state == "connected", "it was not pushed off the broker"
             return findings
@@ -176,6 +182,7 @@ def test_a_daemon_at_work_is_not_disturbed_and_its_word_is_taken(
     assert verdict is OK
     assert f"file descriptors: {allowed()} are allowed, this bench needs {needed(settings)}" in descriptors
     assert at(findings, "broker") == [(OK, f"broker: MQTT broker 127.0.0.1:{shared_broker.port}: connected")]
+    assert (WARNING, "station: it is off; see to it") in at(findings, "station")
     assert at(findings, "jig1 slot 1") == [(OK, "jig1 slot 1: empty; seat a hub")]
     ((verdict, missing),) = at(findings, "jig1 slot 2")
     assert verdict is FAULT

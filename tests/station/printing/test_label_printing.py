@@ -215,7 +215,7 @@ async def test_a_printer_that_is_away_and_one_that_nobody_knows(bench: PrintingB
         async with bench.printer.serving() as port:
             pass
         async with bench.printing(journal, reached(port)):
-            await until(lambda: "it is not reached: " in str(bench.last))
+            await until(lambda: "it is not reached: Connection refused; see" in str(bench.last))
             async with bench.printer.serving(port):
                 await bench.until_printed(journal)
         await journal.append(label(2))

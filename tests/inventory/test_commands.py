@@ -86,7 +86,7 @@ def test_from_an_empty_database_to_what_is_known_missing_and_to_be_looked_into(
 @pytest.mark.parametrize(
     ("wrong", "line"),
     [
-        ("database = 1", "database: Input should be a valid string"),
+        ("database = 1", "database: it has to be a text: in quotation marks"),
         ("colour = 1\n" + CONFIG, "unknown key colour; remove it"),
         (CONFIG + "[[stations]]\nsite = 'north-site'\nstation = 'bench-1'\n", "stands there twice"),
         (CONFIG + "[mqtt]\npassword_file = '/x'\n", "password_file needs username"),

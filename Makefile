@@ -64,9 +64,10 @@ test: $(VENV)/.ready ## the test suite, with its coverage floor
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-test-proofs: $(VENV)/.ready ## short forms of the long proofs: faults, deaths at any point, chaos (some minutes)
-	$(BIN)/python -m pytest -m proofs -n 4 --dist worksteal tests/chaos tests/drivers/test_smp_lossy_line.py \
-		tests/drivers/test_smp_conformance.py tests/station/cli/test_wrong_files.py
+test-proofs: $(VENV)/.ready ## short forms of the long proofs and benchmarks: faults, deaths at any point, chaos (some minutes)
+	$(BIN)/python -m pytest -m proofs -n 4 --dist worksteal tests/chaos tests/benchmarks tests/drivers/test_smp_lossy_line.py \
+		tests/drivers/test_smp_conformance.py tests/drivers/dfu/test_dfu_conformance.py \
+		tests/station/cli/test_wrong_files.py tests/station/test_demo.py
 
 test-usb: $(VENV)/.ready ## USB hubs and driver on a real kernel, in qemu (some minutes)
 	$(BIN)/python -m pytest -m usb tests/usb_kernel

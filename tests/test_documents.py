@@ -1,4 +1,4 @@
-"""Every page's links lead somewhere, here and in the bundle that goes to a bench without a network."""
+"""Every page's links lead somewhere, here and in the bundle that goes to a bench without a network; make runs each test."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ def test_each_link_leads_to_something_that_the_bundle_has_too(page: Path) -> Non
         )
         if anchor:
             assert anchor in anchors(there), f"{target}#{anchor}"
+
+
+@pytest.mark.parametrize("marker", ["proofs", "usb", "judges", "browser", "machine"])
+def test_each_test_that_make_test_leaves_out_is_run_by_its_own_target(marker: str) -> None:
+    recipes = re.findall(rf"pytest -m {marker} (.*)", (ROOT / "Makefile").read_text().replace("\\\n", " "))
+    run = [ROOT / word for recipe in recipes for word in recipe.split() if word.startswith("tests/")]
+    for test in (ROOT / "tests").rglob("test_*.py"):
+        if re.search(rf"pytest\.mark\.{marker}\b", test.read_text(encoding="utf-8")):
+            assert any(test == listed or listed in test.parents for listed in run), test
 
 
 def test_the_bundle_takes_what_there_is_and_the_installation_what_the_bundle_has() -> None:

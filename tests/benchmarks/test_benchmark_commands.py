@@ -26,7 +26,7 @@ def last_object(output: str) -> dict[str, Any]:
     return json.loads(output.splitlines()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 def test_an_upload_is_measured_beside_its_peer() -> None:
     workload = ("--slots", "2", "--baud", "3000000", "--window", "2", "--image-kib", "32", "--repeats", "1")
     row = last_object(run_benchmark("upload", *workload, "--peer", "smpclient", "--framing", "raw", "--json"))
@@ -43,7 +43,7 @@ def test_an_upload_is_measured_beside_its_peer() -> None:
     assert row["idle_lag_p99_ms"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 def test_where_an_uploads_processor_time_goes_is_seen_and_kept_for_a_flame_graph(tmp_path: Path) -> None:
     stacks = tmp_path / "there" / "profile.folded"
     workload = ("--slots", "4", "--baud", "3000000", "--repeats", "2", "--out", str(stacks))
@@ -53,6 +53,7 @@ def test_where_an_uploads_processor_time_goes_is_seen_and_kept_for_a_flame_graph
     assert any(";drivers." in stack for stack, _, _ in kept)
 
 
+@pytest.mark.proofs
 def test_a_journal_is_measured_beside_bare_fsync() -> None:
     row = last_object(run_benchmark("journal", "--events", "2000", "--json"))
     assert row["valid"]
@@ -62,6 +63,7 @@ def test_a_journal_is_measured_beside_bare_fsync() -> None:
     assert row["verified_events_a_second"] > row["written_events_a_second"] > 0
 
 
+@pytest.mark.proofs
 def test_what_slots_notice_of_reports_is_measured() -> None:
     row = last_object(
         run_benchmark("reports", "--hubs", "100", "--repeats", "1", "--seconds", "1.5", "--json")
@@ -72,6 +74,7 @@ def test_what_slots_notice_of_reports_is_measured() -> None:
     assert min(row[f"append_p99_ms_{when}"] for when in ("without", "keeping_up", "made_anew")) > 0
 
 
+@pytest.mark.proofs
 def test_what_people_at_the_desk_wait_for_is_measured() -> None:
     row = last_object(run_benchmark("desk", "--hubs", "200", "--repeats", "1", "--seconds", "1.5", "--json"))
     assert row["valid"]
@@ -79,7 +82,7 @@ def test_what_people_at_the_desk_wait_for_is_measured() -> None:
     assert min(row["scan_p95_ms"], row["reconcile_seconds"], row["find_p95_ms"], row["lag_p99_ms"]) > 0
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 @pytest.mark.timeout(180)
 def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:
     row = last_object(run_benchmark("journal", "--hubs", "400", "--week", "300", "--json", seconds=170))
@@ -90,6 +93,7 @@ def test_a_journal_of_years_is_measured_beside_one_of_a_week() -> None:
     assert row["years_longest_wait_at_rotation_ms"] > 0
 
 
+@pytest.mark.proofs
 def test_board_polling_is_measured() -> None:
     for _ in range(BUSY_TRIES):
         row = last_object(run_benchmark("board", "--jigs", "1", "--seconds", "0.5", "--json"))
@@ -101,7 +105,7 @@ def test_board_polling_is_measured() -> None:
     assert 0 < row["cpu_share_of_a_core"] < 1
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 def test_downloads_by_usb_are_measured_beside_their_peer() -> None:
     workload = ("--devices", "2", "--transfer-size", "2048", "--image-kib", "48", "--repeats", "1")
     row = last_object(run_benchmark("usb", *workload, "--peer", "pydfuutil", "--json"))
@@ -115,6 +119,7 @@ def test_downloads_by_usb_are_measured_beside_their_peer() -> None:
     assert row["idle_lag_p99_ms"] > 0
 
 
+@pytest.mark.proofs
 def test_what_usb_hubs_going_and_coming_back_costs_is_measured() -> None:
     row = last_object(run_benchmark("usb-return", "--devices", "2", "--repeats", "1", "--json"))
     assert row["valid"]

@@ -128,7 +128,7 @@ def test_where_no_mosquitto_is_installed_a_broker_is_made_and_a_technician_bring
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.proofs
 def test_on_a_bad_day_with_mix_ups_every_hub_is_in_its_place_in_the_end(tmp_path: Path) -> None:
     faults = tmp_path / "faults.json"
     faults.write_text(json.dumps([{"name": "refuse_unlock", "slot": 2}]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from benches.damage import damaged
 from benches.looking import until
 from benches.soft_hsm import SoftHsm
 from benches.station_bench import Bench, StockHub, running_bench, version
@@ -113,9 +114,9 @@ def test_a_file_for_another_product_or_model_is_refused_and_nothing_is_written(
     )
     model = by_hand(hubs.firmware("chained-new"), *options)
     assert model.refused.startswith("the image is for model 10A8/00000022")
-    damaged = tmp_path / "damaged.dfu"
-    damaged.write_bytes(with_suffix(damaged, hubs.firmware("new"), DFU_MODE).read_bytes()[:-1] + b"\0")
-    assert "the DFU suffix's CRC is" in by_hand(damaged, *options).refused
+    spoilt = tmp_path / "damaged.dfu"
+    spoilt.write_bytes(damaged(with_suffix(spoilt, hubs.firmware("new"), DFU_MODE).read_bytes()))
+    assert "the DFU suffix's CRC is" in by_hand(spoilt, *options).refused
     inside = look(hubs, hub)
     assert len(inside["slots"]) == 1
     assert inside["mode"] == "application"

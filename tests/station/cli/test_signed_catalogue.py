@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benches.damage import damaged
 from benches.processes import run
 from benches.soft_hsm import MODULE, PIN, TOKEN, SoftHsm
 from firmware_catalog.trust.signing import create_key_file
@@ -148,7 +149,7 @@ def test_raw_images_are_released_by_who_has_no_image_key_and_found_amiss_once_th
 
 def altered_image(owner: Owner) -> str:
     (image,) = (owner.folder / "catalogue" / "targets").rglob("*.bin")
-    image.write_bytes(image.read_bytes()[:-1] + b"x")
+    image.write_bytes(damaged(image.read_bytes()))
     return "pins"
 
 

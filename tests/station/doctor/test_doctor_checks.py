@@ -12,6 +12,7 @@ import pytest
 
 from benches import brokers
 from benches.board_slots import Slots
+from benches.damage import damaged
 from benches.station_bench import Bench
 from drivers.jig_board.settings import JigBoardSettings
 from drivers.topology import SerialPort, UsbAdapter
@@ -172,7 +173,7 @@ def test_a_catalogue_is_read_image_by_image(bench: Bench, tmp_path):
     assert verdicts(check(bench.catalogue)) == [OK]
     copy = shutil.copytree(bench.catalogue, tmp_path / "catalogue")
     image = next(path for path in sorted(copy.iterdir()) if path.suffix == ".bin")
-    image.write_bytes(image.read_bytes()[:-1] + b"\0")
+    image.write_bytes(damaged(image.read_bytes()))
     (broken,) = check(copy)
     assert broken.verdict is FAULT
     assert image.name in str(broken)

@@ -49,6 +49,8 @@ _INTEL_HEX: Final = re.compile(rb"\s*:[0-9A-Fa-f]{10}(?:[0-9A-Fa-f]{2})*\s")
 _S_RECORD: Final = re.compile(rb"\s*S[0-9][0-9A-Fa-f]{8}(?:[0-9A-Fa-f]{2})*\s")
 
 _MCUBOOT_MARK: Final = struct.pack("<I", IMAGE_MAGIC)
+_TLV_INFO: Final = struct.Struct("<HH")
+"""Magic and size of the records that end an MCUboot image."""
 _DFU_MARK: Final = b"UFD\x10"
 """Signature and length of a DFU suffix; the CRC follows and ends the file."""
 
@@ -111,10 +113,7 @@ def find_swallowed(data: bytes, begins: int) -> Container | None:
 
 
 def _wrapped(data: bytes) -> Container | None:
-    """Find a whole MCUboot image or a ZigBee OTA header that is not where it should be, and a DFU suffix."""
-    for at in _occurrences(data, _MCUBOOT_MARK):
-        if at > 0 and _is_whole_image(data, at):
-            return Container(f"something else up to byte {at}, where an MCUboot image begins", _FROM_MAKER)
+    """Find a ZigBee OTA header (which may be around an image) or a whole MCUboot image that is not where it should be, and a DFU suffix."""
     for at in _occurrences(data, struct.pack("<IH", OTA_MAGIC, OTA_HEADER_VERSION)):
         length = int.from_bytes(data[at + 6 : at + 8], "little")
         if OTA_HEADER_SIZE <= length <= 256 and at + length < len(data):
@@ -124,6 +123,9 @@ def _wrapped(data: bytes) -> Container | None:
                 else "a ZigBee OTA file"
             )
             return Container(name, "take the ZigBee OTA file out of it, or ask its maker for it")
+    for at in _occurrences(data, _MCUBOOT_MARK):
+        if at > 0 and _is_whole_image(data, at):
+            return Container(f"something else up to byte {at}, where an MCUboot image begins", _FROM_MAKER)
     if data[-8:-4] == _DFU_MARK:
         return Container("a DFU file", "get the file again if it was damaged, or have it unwrapped")
     return None
@@ -139,14 +141,16 @@ def _occurrences(data: bytes, mark: bytes) -> Iterator[int]:
 
 
 def _is_whole_image(data: bytes, at: int) -> bool:
-    """Whether an MCUboot image begins at this byte and ends with the file."""
+    """Whether a whole MCUboot image begins at this byte. What follows it, such as a swap trailer, does not matter."""
     if at + HEADER_SIZE > len(data):
         return False
     header_size, protected_size, body_size = struct.unpack_from("<HHI", data, at + 8)
-    if at + header_size + body_size + protected_size > len(data):
+    records_at = at + header_size + body_size + protected_size
+    if records_at + _TLV_INFO.size > len(data):
         return False  # spares the copy
+    _, records_size = _TLV_INFO.unpack_from(data, records_at)
     try:
-        parse_layout(data[at:])
+        parse_layout(data[at : records_at + records_size])
     except ImageFormatError:
         return False
     return True

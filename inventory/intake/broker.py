@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from types import TracebackType
 from typing import Any, Final
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 
 from inventory.errors import InventoryError
 from inventory.intake.settings import MqttSettings
@@ -18,10 +20,37 @@ from inventory.secret_files import others_may_read
 
 _GRANTED: Final = 1
 """QoS with which the broker has to let us subscribe (MQTT 3.1.1, 3.9.3)."""
+_UNAVAILABLE: Final = "[code:136]"
+_WRONG_CLIENT_ID: Final = "[code:133]"
+"""How the client library words the return codes 3 and 2 of a CONNACK (MQTT 3.1.1, 3.2.2.3): by those of MQTT 5."""
+_NUMBER: Final = re.compile(r"^\[(Errno|code)[ :]-?\d+\] ")
 
 
 class BrokerRefuses(InventoryError):
     """The broker will not have us, or what is needed to be let in cannot be read: a person has to act."""
+
+
+def in_words(error: Exception) -> str:
+    """Return what the library says of a loss, without numbers: they say nothing to people."""
+    return _NUMBER.sub("", str(error))
+
+
+def advice(error: Exception) -> str:
+    """Return what to do where there is no connection, as far as the loss tells its cause."""
+    said = str(error)
+    if isinstance(error, MqttConnectError):
+        if _UNAVAILABLE in said:
+            return "it says that it cannot serve just now, look in its log"
+        if _WRONG_CLIENT_ID in said:
+            return "it does not take client_id under [mqtt], set one that it does"
+        return "it refuses us, correct username and password_file under [mqtt], or its access list"
+    if "timed out" in said:
+        # A web server, a hang-up, and a broker that wants TLS or another MQTT look like this to the library.
+        return (
+            "nothing there answers in time as an MQTT 3.1.1 broker, look whether it stands still and whether "
+            "host, port and ca_file under [mqtt] are right"
+        )
+    return "start it, or correct host and port under [mqtt]"
 
 
 class Client(aiomqtt.Client):

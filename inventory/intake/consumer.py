@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from typing import Final
@@ -13,7 +12,7 @@ import aiomqtt
 import structlog
 
 from inventory.database.waiting import until_answered
-from inventory.intake.broker import BrokerRefuses, Client, listening
+from inventory.intake.broker import BrokerRefuses, Client, advice, in_words, listening
 from inventory.intake.intake import Heard, Intake
 from inventory.intake.settings import MqttSettings, StationSettings
 from inventory.intake.store import AT_ONCE, Taken
@@ -21,9 +20,6 @@ from inventory.pauses import pause_after
 from station.messages.order_fact import ORDER_TOPIC
 from station.messages.packing_fact import PACKING_TOPIC
 
-_ADVICE: Final = "start it, or correct host and port under [mqtt]; stations keep what it has not taken"
-_ERROR_NUMBER: Final = re.compile(r"^\[Errno -?\d+\] ")
-"""What aiomqtt leaves of an OSError is its text, and this says nothing to people."""
 _log: Final = structlog.get_logger()
 
 
@@ -74,9 +70,11 @@ class Consumer:
                 refuses = isinstance(error, BrokerRefuses)
                 _log.log(
                     logging.ERROR if refuses else logging.WARNING,
-                    "the broker refuses" if refuses else f"not connected to the broker; {_ADVICE}",
+                    "the broker refuses"
+                    if refuses
+                    else f"not connected to the broker; {advice(error)}; stations keep what it has not taken",
                     broker=self._broker,
-                    reason=_ERROR_NUMBER.sub("", str(error)),
+                    reason=in_words(error),
                     again_in_seconds=round(wait, 1),
                 )
                 await asyncio.sleep(wait)

@@ -189,6 +189,14 @@ MISPLACED = {
     "header length over by 200": (header_long_by(200), "the rest of an MCUboot image that begins at byte 56"),
     "OTA in OTA": (lambda image: ota(ota(image)), "the ZigBee OTA file holds a ZigBee OTA file"),
     "raw with an offset": (lambda image: bytes(512) + image, "up to byte 512, where an MCUboot image begins"),
+    "a flash's content, the slot filled up": (
+        lambda image: bytes(512) + image + b"\xff" * 4096,
+        "up to byte 512, where an MCUboot image begins",
+    ),
+    "sub-elements, another one after it": (
+        lambda image: ota(sub_elements(image) + sub_elements(FIRMWARE) + b"\0"),
+        "up to byte 6, where an MCUboot image begins",
+    ),
     "DFU in DFU": (lambda image: with_suffix(with_suffix(image)), "the DFU file holds a DFU file"),
     "OTA in DFU": (lambda image: with_suffix(ota(image)), "the DFU file holds a ZigBee OTA file"),
     "DFU in OTA": (lambda image: ota(with_suffix(image)), "the ZigBee OTA file holds a DFU file"),

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiomqtt
 import pytest
 from sqlalchemy import func, select, text
 
@@ -22,6 +23,7 @@ from benches.processes import running, wait_for
 from benches.told_results import Said, SayingStation
 from inventory.database.engine import Database
 from inventory.database.tables import asset_records, messages
+from inventory.intake import broker as intake_broker
 from inventory.intake.consumer import Consumer, topics_of
 from inventory.intake.intake import Intake
 from inventory.intake.settings import MqttSettings, StationSettings
@@ -176,6 +178,36 @@ async def test_a_broker_that_is_not_there_is_said_with_what_to_do(url: str, tmp_
         assert wait_for(process) == 128 + signal.SIGTERM
     assert "Connection refused" in log.read_text()
     assert "Errno" not in log.read_text()
+
+
+@pytest.mark.parametrize(
+    ("answer", "says"),
+    [
+        (b"\x20\x02\x00\x02", "it does not take client_id under [mqtt]"),
+        (b"\x20\x02\x00\x03", "it says that it cannot serve just now"),
+        (b"\x20\x02\x00\x04", "it refuses us, correct username and password_file"),
+        (b"\x20\x02\x00\x05", "it refuses us, correct username and password_file"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "nothing there answers in time as an MQTT 3.1.1 broker"),
+        (b"", "nothing there answers in time as an MQTT 3.1.1 broker"),
+    ],
+)
+async def test_what_answers_in_a_brokers_place_is_not_told_as_a_broker_that_is_away(
+    answer: bytes, says: str
+) -> None:
+    async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(100)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(answer_all, "127.0.0.1", 0) as server:
+        settings = MqttSettings(
+            host="127.0.0.1", port=server.sockets[0].getsockname()[1], client_id="x", timeout_seconds=1
+        )
+        with pytest.raises(aiomqtt.MqttError) as caught:
+            async with intake_broker.listening(settings, []):
+                pass
+    assert says in intake_broker.advice(caught.value)
+    assert "[" not in intake_broker.in_words(caught.value)
 
 
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)

@@ -198,7 +198,7 @@ class UsbIpBus:
         self._backend.close()
 
 
-BEHIND_A_USB_HUB: Final = "bind the slot to a place behind it, or unplug it"
+BEHIND_A_USB_HUB: Final = "name a place behind it, or unplug it"
 
 
 def usb_hub_line(place: object, behind: Iterable[UsbPlace]) -> str:

@@ -206,7 +206,7 @@ class SmpClient:
             f"the hub at {self.link.path} says something else each time it is asked the same",
             action=action,
             state_known=True,
-            advice="check the slot's contacts and its cable",
+            advice="check its contacts and its cable",
         )
 
     async def _ask(

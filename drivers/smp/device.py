@@ -24,6 +24,7 @@ from drivers.errors import (
     HubAction,
     HubDidNotReturn,
     HubInSerialRecovery,
+    HubLocked,
     HubRefused,
     ImageMismatch,
     ImageUnsuitable,
@@ -108,23 +109,28 @@ class McubootDevice:
 
         It is by answering any of a few questions, each of which an application may be built without. MCUboot's serial
         recovery refuses them all, and calls no image active: HubInSerialRecovery. Of what refuses them all and does run
-        an image, or does not answer them, nobody knows what it is: ApplicationUnknown. Raises NoAnswer for what is
-        silent altogether.
+        an image, or does not answer them, nobody knows what it is: ApplicationUnknown, or its own refusal if that says
+        more. Raises NoAnswer for what is silent altogether.
         """
-        refused = True
+        all_refused = True
+        otherwise: HubRefused | None = None
         for question in _OF_APPLICATIONS:
             try:
-                await self.client.ask(question, Done, action=action)
+                await self.client.ask(question, Done, action=action, attempts=None if all_refused else 1)
             except SmpRefused as error:
+                # What has no room for one list may tell the next: that is asked first.
                 if not error.code.says_unsupported:
-                    raise
-            except NoAnswer:
-                refused = False
-                break
+                    otherwise = otherwise or error
+            except (HubLocked, NoAnswer):
+                if all_refused:
+                    await self.state(action)  # of what is silent altogether nothing more is asked
+                all_refused = False
             else:
                 return
-        state = await self.state(action)
-        if refused and state.running is None:
+        listed = (await self._images(action)).images
+        if otherwise is not None:
+            raise otherwise
+        if all_refused and not any(entry.active for entry in listed):
             raise HubInSerialRecovery(
                 f"the hub at {self.place} waits in its boot loader",
                 action=action,

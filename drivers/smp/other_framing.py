@@ -14,6 +14,16 @@ _WORDS = {"console": "console framing", "raw": "raw framing"}
 class WrongFraming(NoAnswer):
     """A hub answers in the framing that is not configured. Nothing but its state was asked for, and nothing else may be."""
 
+    def __init__(self, place: str, *, told: str, heard: str, action: HubAction) -> None:
+        super().__init__(
+            f"the hub at {place} was built for {_WORDS[heard]}, and its jig is set to {_WORDS[told]}",
+            action=action,
+            state_known=True,
+            advice=f'set framing = "{heard}" in the jig\'s driver_settings',
+        )
+        self.heard = heard
+        """The framing that it was built for, as `SmpSettings` names it."""
+
 
 async def wrong_framing(client: SmpClient, action: HubAction) -> WrongFraming | None:
     """Ask once in the other framing, and return the error that says so if a hub answers. Takes some seconds.
@@ -39,9 +49,4 @@ async def wrong_framing(client: SmpClient, action: HubAction) -> WrongFraming | 
         await asyncio.sleep(silence)
     if not answers:
         return None
-    return WrongFraming(
-        f"the hub at {link.path} was built for {_WORDS[other.framing]}, and its jig is set to {_WORDS[own.framing]}",
-        action=action,
-        state_known=True,
-        advice=f'set framing = "{other.framing}" in the jig\'s driver_settings',
-    )
+    return WrongFraming(link.path, told=own.framing, heard=other.framing, action=action)

@@ -13,17 +13,19 @@ from drivers.dfu.plain import PlainDfuDevice
 from drivers.dfu.plugin import open_port
 from drivers.dfu.port import UsbPort
 from drivers.dfu.settings import DfuSettings
-from drivers.errors import HubAction, HubInSerialRecovery, NoAnswer
+from drivers.errors import DriverError, HubAction, HubInSerialRecovery, NoAnswer
 from drivers.hub import DeviceIdentity, HubDriver, ProgressListener
 from drivers.smp.device import McubootDevice, open_device
 from drivers.smp.driver import SmpHubDriver
 from drivers.smp.errors import NoApplicationGroup
+from drivers.smp.other_framing import WrongFraming
 from drivers.smp.plain import PlainMcubootDevice
 from drivers.smp.settings import SmpSettings
 from firmware_catalog.dfu_suffix import DfuSuffix
 from firmware_catalog.identity import FirmwareVersion
 from firmware_catalog.image import FirmwareImage
 from station.domain.outcome import Stage
+from station.texts.texts import ENGLISH
 
 PlainStage = tuple[Stage, Callable[[], Awaitable[object]]]
 """A stage, and what is done in it."""
@@ -31,6 +33,17 @@ PlainStage = tuple[Stage, Callable[[], Awaitable[object]]]
 
 class Refused(Exception):
     """The device must not be given this image. One line."""
+
+
+def said_by_hand(error: DriverError) -> str:
+    """Say in one line what went wrong, to one who has neither slot nor jig."""
+    if isinstance(error, WrongFraming):
+        return f"the device answers in {error.heard} framing: give --framing {error.heard}"
+    if isinstance(error, NoAnswer):
+        return f"{error.fact}: {ENGLISH.say('by_hand', 'do_no_answer')}"
+    if isinstance(error, HubInSerialRecovery):
+        return f"{error.fact}: {ENGLISH.say('by_hand', 'rework')}"
+    return str(error)
 
 
 class HandDevice(Protocol):

@@ -91,7 +91,13 @@ def flash(
     """
     # The protocols' libraries take their time to import, and no other command needs them.
     from drivers.smp.settings import SmpSettings  # noqa: PLC0415
-    from station.by_hand.devices import HandDevice, Refused, open_serial_device, open_usb_device  # noqa: PLC0415
+    from station.by_hand.devices import (  # noqa: PLC0415
+        HandDevice,
+        Refused,
+        open_serial_device,
+        open_usb_device,
+        said_by_hand,
+    )
     from station.by_hand.flashing import HandFlash, flash_by_hand  # noqa: PLC0415
     from station.cli import usb_target  # noqa: PLC0415
 
@@ -160,7 +166,7 @@ def flash(
     except Refused as error:
         raise UsageError(str(error)) from error
     except DriverError as error:
-        raise WorkFailed(str(error)) from error
+        raise WorkFailed(said_by_hand(error)) from error
     if as_json:
         print_json(result.model_dump(mode="json"))
     else:

@@ -289,6 +289,42 @@ async def test_an_application_without_boot_loader_info_is_known_by_what_else_it_
             await SmpHubDriver(McubootDevice(client)).identify()
 
 
+@pytest.mark.parametrize("code", [7, 11, None], ids=["too large", "denied", "ignored"])
+async def test_an_application_that_holds_back_one_thing_is_known_by_the_next(code):
+    def held_back(_: Request) -> dict | None:
+        return None if code is None else {"rc": code}
+
+    async with peer_and_client() as (peer, client):
+        Device(peer)
+        peer.scripts |= {
+            IDENTITY: unsupported,
+            BOOT_LOADER: held_back,
+            TASKS: held_back,
+            GROUPS: lambda _: {"groups": [0, 1, 10]},
+        }
+        with pytest.raises(NoApplicationGroup):
+            await SmpHubDriver(McubootDevice(client)).identify()
+
+
+async def test_a_device_that_holds_back_everything_for_want_of_room_says_so_itself():
+    async with peer_and_client() as (peer, client):
+        Device(peer)
+        peer.scripts |= {IDENTITY: unsupported, BOOT_LOADER: unsupported, TASKS: lambda _: {"rc": 7}}
+        with pytest.raises(SmpRefused, match="too large for its packet buffers"):
+            await SmpHubDriver(McubootDevice(client)).identify()
+
+
+async def test_a_device_that_runs_another_image_than_the_first_is_not_called_one_in_its_boot_loader():
+    async with peer_and_client() as (peer, client):
+        images = [
+            {"image": 0, "slot": 0, "version": "0.2.1", "hash": OLD, "confirmed": True},
+            {"image": 1, "slot": 0, "version": "0.2.1", "hash": NEW, "confirmed": True, "active": True},
+        ]
+        peer.scripts |= {IDENTITY: unsupported, BOOT_LOADER: unsupported, STATE: lambda _: {"images": images}}
+        with pytest.raises(ApplicationUnknown):
+            await SmpHubDriver(McubootDevice(client)).identify()
+
+
 @pytest.mark.parametrize("unknown", [unsupported, lambda _: None], ids=["refuses", "ignores"])
 async def test_what_may_be_an_application_or_its_boot_loader_is_neither_confirmed_nor_sent_to_rework(unknown):
     async with peer_and_client() as (peer, client):

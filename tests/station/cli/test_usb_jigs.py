@@ -99,7 +99,7 @@ async def test_the_list_shows_what_sits_at_each_place_and_imports_nothing(at_des
         rows = (await desk.list("--json")).json
         assert [(row["slot"], row["place"], row["hindrance"] or row["port"]) for row in rows] == [
             (1, "usb:1-1", "1209:0001 at usb:1-1 (DFU)"),
-            (2, "1-2", "a USB hub sits at usb:1-2, with 1-2.1 behind it: bind the slot to a place behind it, or unplug it"),
+            (2, "1-2", "a USB hub sits at usb:1-2, with 1-2.1 behind it: name a place behind it, or unplug it"),
             (3, "usb:1-2.1", "a device 1209:00aa (human interface) sits at usb:1-2.1 and does no DFU: take it out and seat a hub"),
             (4, "usb:1-2.2", None),
             (5, "1-3", "1209:0009 at usb:1-3 (in DFU mode)"),

@@ -86,10 +86,7 @@ def test_each_place_is_told_with_what_sits_there_and_what_to_do(examined: Any) -
     assert told[3] == [
         (
             FAULT,
-            (
-                "a USB hub sits at usb:1-3, with 1-3.1, 1-3.4 behind it:"
-                " bind the slot to a place behind it, or unplug it"
-            ),
+            ("a USB hub sits at usb:1-3, with 1-3.1, 1-3.4 behind it: name a place behind it, or unplug it"),
         )
     ]
     assert told[4] == [

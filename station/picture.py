@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Final
+from typing import Any, Final, TextIO
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.live import Live
@@ -201,6 +201,27 @@ def _bar(slot: SlotView) -> str:
         return ""
     full = _BAR_CELLS * slot.percent // 100
     return f"{'━' * full}{' ' * (_BAR_CELLS - full)} {slot.percent:3}%"
+
+
+class UnheardTerminal:
+    """A terminal's file that goes on in silence once the terminal is closed: whoever works behind the picture does, too."""
+
+    def __init__(self, terminal: TextIO) -> None:
+        self._terminal = terminal
+
+    def write(self, text: str) -> int:
+        """Write what can still be."""
+        with suppress(OSError):
+            self._terminal.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        """Send what can still be."""
+        with suppress(OSError):
+            self._terminal.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._terminal, name)
 
 
 @contextmanager

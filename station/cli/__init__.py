@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
@@ -95,6 +96,7 @@ def main(imported: Callable[[], None] = lambda: None) -> None:
     """Run the program, and call `imported` once what was asked for is. Exit code 0: done; 1: the work failed; 2: wrong use or input."""
     # Shells may ask what a line could go on with; the package brings them the script, nobody's home is written to.
     completion_init()
+    _write_what_can_be_written()
     try:
         _require_text(sys.argv[1:])
         commands = program(_asked_for(sys.argv[1:]))
@@ -104,6 +106,12 @@ def main(imported: Callable[[], None] = lambda: None) -> None:
         from station.cli.ending import told  # noqa: PLC0415 - most commands do not fail
 
         sys.exit(told(error))
+
+
+def _write_what_can_be_written() -> None:
+    """Let a terminal or file that is not in UTF-8 lose a dash, never end a program at it: stderr is so from the start."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace" if sys.stdout.isatty() else "backslashreplace")
 
 
 def _require_text(arguments: Sequence[str]) -> None:

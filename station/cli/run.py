@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO, cast
 
 import structlog
 import typer
@@ -97,9 +97,9 @@ def _picture(view: BenchView, language: str) -> Iterator[None]:
         return
     from rich.console import Console  # noqa: PLC0415 - a daemon without a terminal need not wait for it
 
-    from station.picture import BenchPicture, live_picture  # noqa: PLC0415 - the same
+    from station.picture import BenchPicture, UnheardTerminal, live_picture  # noqa: PLC0415 - the same
     from station.sentences import Sentences  # noqa: PLC0415 - the same
 
     picture = BenchPicture(view.slots, Sentences(load(language)), view.faults, view.scans)
-    with live_picture(picture, Console()):
+    with live_picture(picture, Console(file=cast("TextIO", UnheardTerminal(sys.stdout)))):
         yield

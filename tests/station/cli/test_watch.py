@@ -6,10 +6,8 @@ import asyncio
 import contextlib
 import json
 import os
-import re
 import signal
 import stat
-import sys
 import termios
 import tty
 from asyncio.subprocess import Process
@@ -25,6 +23,7 @@ from benches.looking import until
 from benches.station_bench import Bench, at_broker, give_order, slot
 from benches.station_config import write_config
 from benches.station_daemon import RunningDaemon, events_of, running_daemon
+from benches.terminal import Screen, program
 from station.control.client import ask_daemon
 from station.control.server import serve_control
 from station.desk.bench_requests import EnableSlot, ResetJig, Status, Stop
@@ -41,7 +40,6 @@ from station.settings import StationSettings
 from station.settings_file import load_settings
 
 FIRST = slot(1)
-PROGRAM = (sys.executable, "-c", "from station.cli import main; main()")
 
 
 @pytest.fixture
@@ -49,19 +47,6 @@ def config(bench: Bench, shared_broker: brokers.Mosquitto, tmp_path: Path) -> Pa
     places = {"jig1": [1, 2], "jig2": [1]}
     settings = bench.settings(tmp_path, places, **at_broker(shared_broker.port))
     return write_config(tmp_path / "station.toml", settings)
-
-
-@contextlib.asynccontextmanager
-async def program(*arguments: object, **streams: Any) -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(*PROGRAM, *map(str, arguments), **streams)
-    try:
-        yield process
-        await process.wait()
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        process._transport.close()
 
 
 async def test_a_script_hears_each_slot_and_each_change_and_of_the_next_daemon_too(
@@ -92,40 +77,6 @@ async def test_a_script_hears_each_slot_and_each_change_and_of_the_next_daemon_t
             await station.until(FIRST, SlotPhase.PASSED)
             watching.send_signal(signal.SIGINT)
             assert await watching.wait() == 0
-
-
-class Screen:
-    """The far end of a terminal: what was shown, and a keyboard."""
-
-    def __init__(self) -> None:
-        self._master, self.slave = os.openpty()
-        os.set_blocking(self._master, False)
-        self._shown = b""
-        self._more = asyncio.Event()
-        asyncio.get_running_loop().add_reader(self._master, self._read)
-
-    def _read(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            self._shown += os.read(self._master, 65536)
-        self._more.set()
-
-    async def until(self, text: str) -> str:
-        """Return all that was shown, once the text was; what styles it is taken away."""
-        while text not in (plain := re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]", b"", self._shown).decode()):
-            self._more.clear()
-            await self._more.wait()
-        return plain
-
-    def forget(self) -> None:
-        self._shown = b""
-
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
-
-    def close(self) -> None:
-        asyncio.get_running_loop().remove_reader(self._master)
-        os.close(self._master)
-        os.close(self.slave)
 
 
 async def test_a_terminal_shows_the_picture_and_takes_what_a_scanner_types(

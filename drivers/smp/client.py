@@ -92,6 +92,7 @@ class SmpClient:
         else:
             self.encoder, self._decoder = RawEncoder(), RawDecoder(LARGEST_PACKET)
         self._exchange: Exchange | None = None
+        self._aside: tuple[Answer, list[tuple[int, bytes]]] | None = None
         self._sequence = 0
         self.version = Version.V1
         """The version to speak: 1 until the hub has answered in 2."""
@@ -150,6 +151,16 @@ class SmpClient:
             # An outcome that nobody waits for any more, as after a cancellation, is not an error to report.
             if not done.cancel() and not done.cancelled():
                 done.exception()
+
+    @contextmanager
+    def kept_aside(self, answer: Answer) -> Generator[list[tuple[int, bytes]]]:
+        """While inside, keep number and payload of each such answer that comes when no exchange takes it."""
+        kept: list[tuple[int, bytes]] = []
+        self._aside = answer, kept
+        try:
+            yield kept
+        finally:
+            self._aside = None
 
     async def ask(
         self,
@@ -329,14 +340,17 @@ class SmpClient:
         """Take bytes from the link."""
         for raw in self._decoder.feed(data):
             exchange, payload_size = self._exchange, len(raw) - _HEADER_SIZE
-            if exchange is None or payload_size < 0:
+            if payload_size < 0:
                 continue
             first, _, length, group, sequence, command = HEADER.unpack_from(raw)
             if length != payload_size:
                 continue
-            if first >> VERSION_SHIFT & _VERSION == _VERSION_2:
+            if exchange is not None and first >> VERSION_SHIFT & _VERSION == _VERSION_2:
                 self.version = Version.V2
-            if (first & _OPERATION, group, command) != exchange.answer or exchange.done.done():
+            answer = first & _OPERATION, group, command
+            if exchange is None or answer != exchange.answer or exchange.done.done():
+                if self._aside is not None and answer == self._aside[0]:
+                    self._aside[1].append((sequence, raw[_HEADER_SIZE:]))
                 continue
             try:
                 exchange.take(sequence, raw[_HEADER_SIZE:])

@@ -102,6 +102,7 @@ class Upload:
         self._busy_until = 0.0
         self._between_looks = 0.0
         self._asks = False
+        self._aside: list[tuple[int, bytes]] = []
         self._openings = 0
         self._noise = client.noise
         self._refused: tuple[int, DeviceCode] | None = None
@@ -125,10 +126,14 @@ class Upload:
         and LinkStalled, and what the sight of another device raises.
         """
         seconds = self._settings.upload_seconds(self._size)
-        deadline = self._loop.time() + seconds
+        with self._client.kept_aside(_ANSWER) as self._aside:
+            await self._run(seconds, self._loop.time() + seconds)
+
+    async def _run(self, seconds: float, deadline: float) -> None:
         while not self._window.done:
             with self._client.exchange(HubAction.FLASH, _ANSWER, self._take, writes=True) as self._exchange:
                 try:
+                    self._take_aside()
                     self._send()
                     self._listen()
                     if not await self._exchange.wait(deadline - self._loop.time()):
@@ -156,11 +161,11 @@ class Upload:
         """Tell a chunk that got lost from a hub that is busy with its flash.
 
         A hub answers in the order of asking: one that answers anything else has not heard the chunk, or its answer got
-        lost. A busy one is silent, and waited for.
+        lost, unless that came right before. A busy one is silent, and waited for.
         """
         self._asks = False
         self._between_looks = max(self._between_looks, min(2 * self._between_looks, _LONGEST_BETWEEN_LOOKS))
-        if not await self._is_there():
+        if not await self._is_there() or any(self._window.expects(number) for number, _ in self._aside):
             return
         # Unchecked, what the hub holds may be damaged before its hash: then only the answer says, and all is sent again.
         if self._window.closing and self._client.encoder.is_checked and await self._holds():
@@ -252,6 +257,12 @@ class Upload:
         window, size = self._window, self._size
         seconds = self._settings.erase_seconds(size) if window.opening else self._settings.check_seconds(size)
         return seconds + window.width * self._packet_seconds + self._client.link.unsent_seconds
+
+    def _take_aside(self) -> None:
+        """Take what was answered while it was asked who is there."""
+        aside, self._aside[:] = tuple(self._aside), ()
+        for sequence, payload in aside:
+            self._take(sequence, payload)
 
     def _take(self, sequence: int, payload: bytes) -> None:
         window = self._window

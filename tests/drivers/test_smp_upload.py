@@ -14,7 +14,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benches.hub_samples import NEW, image_of
-from benches.smp_peer import BOOT_LOADER, PARAMETERS, QUICK, STATE, UPLOAD, Peer, Request, met, run_with_peer
+from benches.smp_peer import (
+    BOOT_LOADER,
+    PARAMETERS,
+    QUICK,
+    STATE,
+    UPLOAD,
+    Peer,
+    Request,
+    met,
+    run_with_peer,
+    unsupported,
+)
 from drivers.errors import (
     DriverError,
     HubInSerialRecovery,
@@ -401,6 +412,46 @@ def test_a_hub_that_never_hears_the_image_is_tried_with_a_small_packet_and_given
         assert len(sizes) == 4
 
     run_with_peer(scenario, QUICK.model_copy(update={"upload_attempts": 3}))
+
+
+def test_an_answer_that_comes_as_it_is_asked_who_is_there_counts():
+    """As of a hub that is slower than one look: it answers in the order of asking, the chunk before the question."""
+
+    async def scenario(peer, client):
+        slot, late = Slot(peer), []
+
+        def held_back(request):
+            late.extend(slot.upload(request))
+            return []
+
+        def after_what_came_before(script):
+            def answer(request):
+                said = script(request)
+                before = [*late]
+                late.clear()
+                return [*before, *([request.answer(said)] if isinstance(said, dict) else said or [])]
+
+            return answer
+
+        device = await met(client)
+        for command in {*peer.scripts} - {UPLOAD} | {request.command for request in peer.requests}:
+            peer.scripts[command] = after_what_came_before(peer.scripts.get(command, unsupported))
+        first_and_last = (0, len(IMAGE) - 1)
+        peer.scripts[UPLOAD] = lambda request: (
+            held_back(request)
+            if any(
+                request.fields["off"] <= each < request.fields["off"] + len(request.fields["data"])
+                for each in first_and_last
+            )
+            else slot.upload(request)
+        )
+        told = []
+        await device.flash(IMAGE, told.append)
+        assert told[-1] == FlashProgress(len(IMAGE), len(IMAGE))
+        assert [request.fields["off"] for request in peer.asked(UPLOAD)].count(0) == 1
+        assert client.sent_again == 0
+
+    run_with_peer(scenario, QUICK.model_copy(update={"answer_seconds": 30.0}))
 
 
 def test_a_device_that_loses_bursts_is_sent_small_packets_one_at_a_time():

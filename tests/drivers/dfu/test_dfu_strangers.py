@@ -287,7 +287,7 @@ async def test_devices_behind_a_usb_hub_at_the_place_are_named() -> None:
         driver = DfuHubDriver(
             await open_port("1-1", DfuSettings(backend="usbip", usbip_host=host, usbip_port=port))
         )
-        with pytest.raises(NotAHub, match=r"with 1-1\.2, 1-1\.3 behind it: bind"):
+        with pytest.raises(NotAHub, match=r"with 1-1\.2, 1-1\.3 behind it: name a place behind it"):
             await driver.wait_for_hub()
         await driver.close()
 

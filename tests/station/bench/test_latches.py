@@ -207,7 +207,7 @@ async def test_after_a_stop_hubs_go_on_by_themselves_and_those_taken_out_are_loo
 
     await boarded.order(stays, leaves)
     for place in (FIRST, SECOND):  # neither is done before the other is under way
-        await boarded.bench.fault(place, "delay_reply", on="upload", seconds=0.1, times=10_000)
+        await boarded.bench.fault(place, "delay_reply", on="upload", seconds=0.3, times=10_000)
     async with running_daemon(boarded.settings) as station:
         await boarded.bench.seat(stays, FIRST)
         await boarded.bench.seat(leaves, SECOND)

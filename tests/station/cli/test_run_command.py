@@ -54,7 +54,7 @@ def daemon(config: Path) -> Iterator[DaemonProcess]:
         yield running
     finally:
         running.process.kill()
-        last_words(running.process)
+        print(*running.lines, *last_words(running.process), sep="\n")  # shown where the test fails
 
 
 def seat(bench: Bench, hub: StockHub) -> None:
@@ -124,8 +124,8 @@ def test_killed_while_it_writes_a_hub_it_goes_on_with_it_and_gives_one_result(
     order.write_bytes(order_csv(hub))
     at = ("--config", config)
     assert reflash("orders", "import", order, "--jig", "jig1", *at).code == 0
-    # A hub that answers late is still being written when the daemon dies.
-    late = {"name": "delay_reply", "on": "upload", "at_byte": 12_000, "times": 1, "seconds": 3}
+    # A hub that answers late, and to what is asked again too, is still being written when the daemon dies.
+    late = {"name": "delay_reply", "on": "upload", "times": 10_000, "seconds": 1}
     bench.do_now("fault", fault={**late, "jig": 1, "slot": 1})
     with daemon(config) as station, slot_states(config, shared_broker.port) as states:
         station.until("broker", state="connected")
@@ -133,6 +133,7 @@ def test_killed_while_it_writes_a_hub_it_goes_on_with_it_and_gives_one_result(
         seat(bench, hub)
         assert any(state["stage"] == "flash" for state in states)
         assert station.end(signal.SIGKILL) == -signal.SIGKILL
+    bench.do_now("disarm")
     with daemon(config) as station:
         before = station.until("attempt open since before")
         assert before["chf"] == str(hub.chf)

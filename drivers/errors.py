@@ -88,6 +88,10 @@ class HubRefused(DriverError):
     """The hub understood and said no. `device_code` says why, in its own words."""
 
 
+class ApplicationUnknown(HubRefused):
+    """What answers may be an application or its boot loader: it refuses all that would tell them apart."""
+
+
 class HubLocked(HubRefused):
     """The hub refused because its lock is closed."""
 

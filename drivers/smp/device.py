@@ -21,6 +21,7 @@ from smp.os_management import (
 )
 
 from drivers.errors import (
+    ApplicationUnknown,
     HubAction,
     HubDidNotReturn,
     HubInSerialRecovery,
@@ -38,7 +39,7 @@ from drivers.hub import FlashProgress, HubState, ProgressListener, describe_imag
 from drivers.hub_answers import DeviceCode, Done, StateAnswer
 from drivers.serial_link import open_serial_link
 from drivers.smp.client import SmpClient
-from drivers.smp.errors import ApplicationUnknown, SmpRefused
+from drivers.smp.errors import SmpRefused
 from drivers.smp.messages import HEADER, ParametersAnswer
 from drivers.smp.settings import SmpSettings
 from drivers.smp.upload import Presence, Upload

@@ -19,7 +19,3 @@ class NoApplicationGroup(HubRefused):
 
     It can still be flashed by hand as the plain MCUboot device that it is, see `drivers.smp.device`.
     """
-
-
-class ApplicationUnknown(HubRefused):
-    """What answers may be an application or its boot loader: it refuses all that would tell them apart."""

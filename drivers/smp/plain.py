@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from smp.os_management import BootloaderInformationReadRequest, MCUMgrParametersReadRequest
 
-from drivers.errors import AnotherHub, HubAction, HubInSerialRecovery, after_a_change
+from drivers.errors import AnotherHub, ApplicationUnknown, HubAction, HubInSerialRecovery, after_a_change
 from drivers.hub import HubState, ProgressListener
 from drivers.smp.device import SILENT, McubootDevice
-from drivers.smp.errors import ApplicationUnknown, SmpRefused
+from drivers.smp.errors import SmpRefused
 from drivers.smp.messages import BootloaderAnswer, ParametersAnswer
 from firmware_catalog.image import FirmwareImage
 

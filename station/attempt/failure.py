@@ -43,6 +43,7 @@ _CODES: Final[tuple[tuple[type[errors.DriverError], Code], ...]] = (
     (errors.LinkStalled, Code.LINK_LOST),
     (errors.PlaceUnavailable, Code.LINK_LOST),
     (errors.NotAHub, Code.NOT_A_HUB),
+    (errors.ApplicationUnknown, Code.HUB_UNIDENTIFIED),
     (errors.NoAnswer, Code.NO_ANSWER),
     (errors.HubDidNotReturn, Code.NO_ANSWER),
     (errors.ImageMismatch, Code.IMAGE_HASH_MISMATCH),

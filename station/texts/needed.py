@@ -93,7 +93,7 @@ _BY_HAND: Final = {
             *("passed", "nothing_more", *Disposition),
             *(Code.ANOTHER_HUB, Code.LINK_LOST, Code.SERIAL_RECOVERY, Code.SLOT_FAULT),
             *("do_image_refused", "do_unlock_unavailable", "do_link_lost", "do_another_hub"),
-            "do_no_answer",
+            *("do_no_answer", Code.HUB_UNIDENTIFIED, "do_hub_unidentified"),
         ),
         "",
     ),

@@ -21,6 +21,7 @@ from benches.smp_peer import (
     unsupported,
 )
 from drivers.errors import (
+    ApplicationUnknown,
     ChallengeVoid,
     HubDidNotReturn,
     HubInSerialRecovery,
@@ -33,7 +34,7 @@ from drivers.errors import (
 )
 from drivers.smp.device import McubootDevice
 from drivers.smp.driver import SmpHubDriver
-from drivers.smp.errors import ApplicationUnknown, NoApplicationGroup, SmpRefused
+from drivers.smp.errors import NoApplicationGroup, SmpRefused
 
 IMAGE = image_of(b"not looked at here")
 

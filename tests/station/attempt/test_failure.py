@@ -118,6 +118,17 @@ def test_a_refusal_means_what_its_stage_is_there_for(stage: Stage, code: Code) -
     assert code_of(locked_out, stage) is Code.UNLOCK_LOCKED_OUT
 
 
+def test_of_what_may_be_a_boot_loader_it_is_said_that_nobody_knows_whatever_was_wanted_of_it() -> None:
+    unknown = errors.ApplicationUnknown("tells too little", action=HubAction.ACTIVATE, state_known=True)
+    assert {code_of(unknown, stage) for stage in Stage} == {Code.HUB_UNIDENTIFIED}
+    line = line_by_hand(
+        ENGLISH, "/dev/ttyUSB0", Outcome.FAILED, Code.HUB_UNIDENTIFIED, None, detail=str(unknown)
+    )
+    assert line.startswith(
+        "/dev/ttyUSB0: what runs on the device is not known (tells too little); power it off and on"
+    )
+
+
 def test_an_attempt_is_left_open_for_what_its_hub_or_port_did() -> None:
     other = errors.AnotherHub("hub 1 answers at /dev/x, not 2", action=HubAction.FLASH, state_known=True)
     assert why_left_open(other) is Reason.ANOTHER_ANSWERS

@@ -110,18 +110,18 @@ class McubootDevice:
 
         It is by answering any of a few questions, each of which an application may be built without. MCUboot's serial
         recovery refuses them all, and calls no image active: HubInSerialRecovery. Of what refuses them all and does run
-        an image, or does not answer them, nobody knows what it is: ApplicationUnknown, or its own refusal if that says
-        more. Raises NoAnswer for what is silent altogether.
+        an image, or does not answer them, nobody knows what it is: ApplicationUnknown, with its own reason if it gave one.
+        Raises NoAnswer for what is silent altogether.
         """
         all_refused = True
-        otherwise: HubRefused | None = None
+        reason: DeviceCode | None = None
         for question in _OF_APPLICATIONS:
             try:
                 await self.client.ask(question, Done, action=action, attempts=None if all_refused else 1)
             except SmpRefused as error:
                 # What has no room for one list may tell the next: that is asked first.
                 if not error.code.says_unsupported:
-                    otherwise = otherwise or error
+                    reason = reason or error.code
             except (HubLocked, NoAnswer):
                 if all_refused:
                     await self.state(action)  # of what is silent altogether nothing more is asked
@@ -129,17 +129,16 @@ class McubootDevice:
             else:
                 return
         listed = (await self._images(action)).images
-        if otherwise is not None:
-            raise otherwise
-        if all_refused and not any(entry.active for entry in listed):
+        if all_refused and reason is None and not any(entry.active for entry in listed):
             raise HubInSerialRecovery(
                 f"the hub at {self.place} waits in its boot loader",
                 action=action,
                 state_known=True,
                 advice="take it out and send it to rework",
             )
+        unknown = f"the device at {self.place} tells too little to know its application from its boot loader"
         raise ApplicationUnknown(
-            f"the device at {self.place} tells too little to know its application from its boot loader",
+            unknown if reason is None else reason.explain(unknown),
             action=action,
             state_known=True,
             advice="power it off and on, or have it built with OS_BOOTLOADER_INFO",

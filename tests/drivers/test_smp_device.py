@@ -311,7 +311,7 @@ async def test_a_device_that_holds_back_everything_for_want_of_room_says_so_itse
     async with peer_and_client() as (peer, client):
         Device(peer)
         peer.scripts |= {IDENTITY: unsupported, BOOT_LOADER: unsupported, TASKS: lambda _: {"rc": 7}}
-        with pytest.raises(SmpRefused, match="too large for its packet buffers"):
+        with pytest.raises(ApplicationUnknown, match=r"boot loader, .*too large for its packet buffers"):
             await SmpHubDriver(McubootDevice(client)).identify()
 
 

@@ -16,7 +16,7 @@ from station.domain.phase import SlotPhase
 from station.settings_file import load_settings
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "latin-1", "ascii"])
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 async def test_a_terminal_that_lacks_a_sign_shows_all_else_and_one_that_is_closed_stops_nothing(
     bench: Bench, config: Path, tmp_path: Path, encoding: str
 ) -> None:

@@ -141,20 +141,6 @@ async def test_a_watch_that_is_terminated_leaves_the_terminal_as_it_was(bench: B
         screen.close()
 
 
-async def test_a_daemon_on_a_terminal_shows_its_slots_when_its_log_goes_elsewhere(config: Path) -> None:
-    screen = Screen()
-    ends = {"stdin": screen.slave, "stdout": screen.slave, "stderr": asyncio.subprocess.DEVNULL}
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160", "LINES": "40"}
-    try:
-        async with program("run", "--config", config, env=environment, **ends) as process:
-            await screen.until("jig2 slot 1")
-            await screen.until("seat a hub")
-            process.send_signal(signal.SIGTERM)
-        assert process.returncode == 0
-    finally:
-        screen.close()
-
-
 @pytest.mark.parametrize(
     ("there", "told"),
     [

@@ -17,7 +17,7 @@ PIN = "135797531"
 
 
 def test_a_person_has_one_pseudonym_until_erased(tmp_path: Path) -> None:
-    path = tmp_path / "operators.json"
+    path = tmp_path / "a new bench" / "operators.json"
     operators = Operators(path)
     assert operators.people() == {}
     first = operators.pseudonym_of("Example Person")

@@ -64,21 +64,24 @@ async def supervise(
     while True:
         begun = loop.time()
         steady = loop.call_later(steady_seconds, board.set_fault, name, None)
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             await work()
-        except JournalHeldUp as held_up:
-            error = held_up
-        except JournalError:
-            raise
+        except asyncio.CancelledError as cancelled:
+            if (task := asyncio.current_task()) is None or task.cancelling():
+                raise
+            error = cancelled  # by something within it
         except Exception as fault:
             error = fault
         finally:
             steady.cancel()
+        cause = None if error is None else _cause_of(error)
+        if isinstance(cause, JournalError) and _ends_the_station(cause):
+            raise cause
         failures = 1 if loop.time() - begun >= steady_seconds else failures + 1
-        what, seconds = _what_happened(error), pause_after(failures)
+        what, seconds = _what_happened(cause), pause_after(failures)
         if failures == 1 or what != told:
-            trace = None if isinstance(error, _SAY_ALL) else error
+            trace = None if isinstance(cause, _SAY_ALL) else error
             _log.error("part of the station failed", part=name, reason=what, exc_info=trace)
         else:
             _log.error("part of the station failed again", part=name, reason=what, times=failures)
@@ -87,7 +90,19 @@ async def supervise(
         await pause(seconds)
 
 
-def _what_happened(error: Exception | None) -> str:
+def _ends_the_station(error: BaseException) -> bool:
+    return isinstance(error, JournalError) and not isinstance(error, JournalHeldUp)
+
+
+def _cause_of(error: BaseException) -> BaseException:
+    """Return what is at the bottom of a group of errors, as tasks of a part raise them: the journal's before all others."""
+    while isinstance(error, BaseExceptionGroup):
+        worst = error.subgroup(_ends_the_station) or error
+        error = worst.exceptions[0]
+    return error
+
+
+def _what_happened(error: BaseException | None) -> str:
     if error is None:
         return "it ended"
     if isinstance(error, _SAY_ALL):

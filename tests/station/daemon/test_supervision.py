@@ -29,7 +29,7 @@ class Board:
 class Part:
     """Fails as it is told to, then works without end; counts how often it was begun."""
 
-    def __init__(self, *failures: Exception | None) -> None:
+    def __init__(self, *failures: BaseException | None) -> None:
         self.failures = list(failures)
         self.begun = 0
         self.works = asyncio.Event()
@@ -71,6 +71,22 @@ async def test_a_part_that_fails_is_begun_again_and_shown_in_one_line() -> None:
         "publisher: a fault of the station's own (KeyError); it is begun again in 1 s, tell the supervisor"
     ]
     assert part.begun == 2
+
+
+async def test_a_part_whose_task_was_cancelled_from_within_is_begun_again() -> None:
+    part, board = Part(asyncio.CancelledError()), Board()
+    assert await supervised(part, board) == [1.0]
+    assert "a fault of the station's own (CancelledError)" in str(board.lines[0])
+
+
+async def test_what_a_parts_own_tasks_raise_is_judged_like_its_own() -> None:
+    held_up = JournalHeldUp("the journal is held up: wait")
+    board = Board()
+    await supervised(Part(ExceptionGroup("tasks", [held_up])), board)
+    assert "the journal is held up" in str(board.lines[0])
+    deep = ExceptionGroup("tasks", [KeyError("x"), ExceptionGroup("more", [held_up, JournalFailed("disk")])])
+    with pytest.raises(JournalFailed, match="disk"):
+        await supervised(Part(deep), board)
 
 
 async def test_a_part_that_returns_is_begun_again_too() -> None:
